@@ -1,0 +1,99 @@
+"""Files that are written whole or not at all, and JSON that means one thing.
+
+Before this file: `errors`. After it: the reader knows why a kill at any moment leaves the old file or the new one,
+and why a file from outside cannot smuggle in a second value under a name that was already read.
+"""
+
+import json
+import os
+import secrets
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import CheckpointError, ScratchGPTError
+
+
+@contextmanager
+def atomic_write(path, mode="w"):
+    """Open a temporary neighbour of `path`; on leaving, flush it to the disk and rename it over `path`.
+
+    path  file name       mode  "w" (UTF-8 text, "\\n" line ends) or "wb"
+    If the body raises, `path` is untouched and the temporary file is gone.
+    Raises OSError if the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    try:
+        with open(temporary, mode.replace("w", "x"), **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def parse_json(data, where, error=CheckpointError):
+    """Parse JSON strictly: no duplicate keys, no NaN or infinities, no nesting bombs, no other kind of exception.
+
+    data   bytes or str    where  what to call it in the error, such as a file's name
+    Raises `error`, and only that, on anything malformed.
+    Source: RFC 8259, section 4 (names should be unique) and section 6 (no NaN, no infinities).
+    """
+    def unique(pairs):
+        result = dict(pairs)
+        if len(result) < len(pairs):
+            key, times = Counter(key for key, _ in pairs).most_common(1)[0]
+            raise error(f"{where}: every key must appear once; {key[:80]!r} appears {times} times")
+        return result
+
+    def finite(text):
+        value = float(text)
+        if value in (float("inf"), float("-inf")):
+            raise error(f"{where}: numbers must be finite; got {text[:40]}")
+        return value
+
+    def constant(name):
+        raise error(f"{where}: numbers must be finite; got {name}")
+
+    try:
+        return json.loads(data, object_pairs_hook=unique, parse_float=finite, parse_constant=constant)
+    except ScratchGPTError:
+        raise
+    except RecursionError:
+        raise error(f"{where}: the JSON is nested too deeply; the file is damaged or hostile") from None
+    except (ValueError, UnicodeError) as problem:
+        raise error(f"{where}: not valid JSON ({str(problem)[:200]}); restore the file from its source") from None
+
+
+def read_json(path, error=CheckpointError, max_bytes=16_000_000):
+    """Read a JSON file of at most `max_bytes` bytes with `parse_json`; every failure is an `error` naming the file."""
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise error(f"{path}: at most {max_bytes} bytes are read; the file has {size}")
+        return parse_json(path.read_bytes(), path, error)
+    except OSError as problem:
+        raise error(f"{path}: cannot be read ({problem.strerror})") from None
+
+
+def write_json(path, value):
+    """Write `value` as indented UTF-8 JSON, atomically."""
+    with atomic_write(path) as file:
+        json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def _sync_folder(folder):
+    """A rename is durable only once the folder's own entry is on the disk (POSIX)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
