@@ -1,0 +1,24 @@
+"""Sampling: each token as often as the model believes in it. Before: `formulas.softmax`. After: chance is an argument."""
+
+import numpy as np
+
+from .. import backend, formulas
+from ..errors import GenerationError
+
+
+def sample(scores, rng):
+    """Draw from the distribution of the scores.
+
+        P(x = v) = p_v = softmax(s)_v        x = the first v with p_1 + ... + p_v > u, u uniform on [0, 1)
+
+    scores (B, V) in nats, -inf for what may not be drawn    rng numpy.random.Generator    returns ids (B,)
+    Raises GenerationError for a row that holds NaN or nothing finite.
+    Source: Devroye 1986, Non-uniform random variate generation, chapter III.2 (inversion).
+    """
+    p = backend.to_host(formulas.softmax(scores)).astype(np.float64)
+    total = np.cumsum(p, axis=-1)
+    if not (total[:, -1] > 0.5).all():
+        raise GenerationError("scores must hold a finite value in every row and no NaN; the filters or the model "
+                              "left nothing to draw from")
+    u = rng.random(len(p))[:, None] * total[:, -1:]
+    return backend.asarray((total <= u).sum(axis=-1), like=scores)

@@ -1,0 +1,63 @@
+"""The bigram model: the smallest language model there is. Before: `language_model`. After: what a GPT must beat."""
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from ..errors import ConfigError
+from ..layers import Embedding
+from .language_model import LanguageModel
+
+
+@dataclass(frozen=True)
+class BigramConfig:
+    """vocab_size: the number V of distinct tokens."""
+
+    vocab_size: int
+    model_type: ClassVar[str] = "bigram"
+
+    def __post_init__(self):
+        if not isinstance(self.vocab_size, int) or self.vocab_size < 1:
+            raise ConfigError(f"vocab_size must be an integer >= 1; got {self.vocab_size!r}")
+
+    @property
+    def num_parameters(self):
+        """V^2."""
+        return self.vocab_size ** 2
+
+    def to_dict(self):
+        return {"model_type": self.model_type, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values):
+        return cls(values["vocab_size"])
+
+
+class BigramLM(LanguageModel):
+    """The next token's scores depend on the last token only.
+
+        p(x_{t+1} = j | x_t = i) = softmax(W_i)_j
+
+    W (V, V). Trained by cross-entropy, softmax(W_i) tends to the observed frequencies of what follows i.
+    Source: Shannon 1948, A mathematical theory of communication, section 3 (the second-order approximation).
+    """
+
+    config_class = BigramConfig
+    n_positions = None
+
+    def __init__(self, config, *, rng):
+        self.config = config
+        self.table = Embedding(config.vocab_size, config.vocab_size, rng=rng)
+
+    def _trunk(self, ids, pullbacks, cache=None, rng=None, states=None, maps=None):
+        logits, table_back = self.table(ids)
+        pullbacks.append(table_back)
+        if states is not None:
+            states.append(logits)
+        return logits
+
+    def _head(self, h):
+        return h, lambda dlogits: dlogits
+
+    def new_cache(self):
+        """None: a bigram remembers nothing."""
+        return None

@@ -1,0 +1,147 @@
+"""GPT-2: the model.
+
+Before this file: `layers.block`, `language_model`. After it: the whole of a GPT on one page.
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import ClassVar
+
+from .. import formulas
+from ..cache import KVCache
+from ..errors import ConfigError
+from ..layers import (ACTIVATIONS, MLP, Block, Checkpoint, Dropout, Embedding, FusedProjections, LayerNorm,
+                      LearnedPositions, Linear, MultiHeadAttention)
+from .language_model import LanguageModel
+
+PRESETS = {"gpt2": dict(n_layer=12, n_embd=768, n_head=12),
+           "gpt2-medium": dict(n_layer=24, n_embd=1024, n_head=16),
+           "gpt2-large": dict(n_layer=36, n_embd=1280, n_head=20),
+           "gpt2-xl": dict(n_layer=48, n_embd=1600, n_head=25)}
+
+
+@dataclass(frozen=True)
+class GPT2Config:
+    """The sizes of a GPT-2, under the names of the field's config.json; the defaults are the smallest published one.
+
+    n_inner None means 4 n_embd. The dropout probabilities act only where a generator is handed to the model.
+    """
+
+    vocab_size: int = 50257
+    n_positions: int = 1024
+    n_embd: int = 768
+    n_layer: int = 12
+    n_head: int = 12
+    n_inner: int | None = None
+    activation_function: str = "gelu_new"
+    layer_norm_epsilon: float = 1e-5
+    initializer_range: float = 0.02
+    resid_pdrop: float = 0.1
+    embd_pdrop: float = 0.1
+    attn_pdrop: float = 0.1
+    model_type: ClassVar[str] = "gpt2"
+    # keys of foreign config.json files that change the mathematics, and the only values that are supported
+    FIXED: ClassVar[dict] = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False,
+                             "add_cross_attention": False, "tie_word_embeddings": True}
+
+    def __post_init__(self):
+        for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner"):
+            value = getattr(self, name)
+            if value is None and name == "n_inner":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ConfigError(f"{name} must be an integer >= 1; got {value!r}")
+        if self.n_embd % self.n_head:
+            raise ConfigError(f"n_embd must be divisible by n_head; got n_embd={self.n_embd}, n_head={self.n_head}")
+        if self.activation_function not in ACTIVATIONS:
+            raise ConfigError(f"activation_function must be one of {', '.join(ACTIVATIONS)}; "
+                              f"got {self.activation_function!r}")
+        for name in ("layer_norm_epsilon", "initializer_range", "resid_pdrop", "embd_pdrop", "attn_pdrop"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+                raise ConfigError(f"{name} must be a finite number >= 0; got {value!r}")
+
+    @classmethod
+    def preset(cls, name, **changes):
+        """The config of a published model: "gpt2", "gpt2-medium", "gpt2-large" or "gpt2-xl", with `changes`."""
+        if name not in PRESETS:
+            raise ConfigError(f"the preset must be one of {', '.join(PRESETS)}; got {name!r}")
+        return cls(**{**PRESETS[name], **changes})
+
+    @property
+    def num_parameters(self):
+        """V C + P C + L (4 C^2 + 2 C F + 9 C + F) + 2 C: tables, blocks, last norm; the tied head counts once."""
+        V, P, C, L, F = self.vocab_size, self.n_positions, self.n_embd, self.n_layer, self.n_inner or 4 * self.n_embd
+        return V * C + P * C + L * (4 * C * C + 2 * C * F + 9 * C + F) + 2 * C
+
+    def to_dict(self):
+        """As config.json has it."""
+        return {"model_type": self.model_type, "architectures": ["GPT2LMHeadModel"], **asdict(self), **self.FIXED}
+
+    @classmethod
+    def from_dict(cls, values):
+        """From config.json. Raises ConfigError naming a key that changes the mathematics and is not supported."""
+        for key, only in cls.FIXED.items():
+            if values.get(key, only) != only:
+                raise ConfigError(f"{key} must be {only} here; got {values[key]!r}")
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+
+class GPT2(LanguageModel):
+    """The pre-LN decoder of GPT-2, with learned positions and a tied head.
+
+        h_0 = wte[ids] + wpe[0..T-1]      h_l = Block_l(h_{l-1})      logits = LN(h_L) wte^T
+
+    Weights start from N(0, 0.02^2), residual projections from N(0, 0.02^2 / (2 L)), biases from 0, gains from 1.
+    Keeps what its blocks keep; with `checkpoint_activations` only each block's input.
+    Source: Radford et al. 2019, Language models are unsupervised multitask learners, section 2.3, and its code.
+    """
+
+    config_class = GPT2Config
+
+    def __init__(self, config, *, rng, checkpoint_activations=False):
+        C, std = config.n_embd, config.initializer_range
+        self.config, self.n_positions = config, config.n_positions
+        self.wte = Embedding(config.vocab_size, C, rng=rng, std=std)
+        self.wpe = LearnedPositions(config.n_positions, C, rng=rng, std=std)
+        self.dropout = Dropout(config.embd_pdrop)
+        wrap = Checkpoint if checkpoint_activations else lambda block: block
+        self.h = [wrap(_block(config, rng)) for _ in range(config.n_layer)]
+        self.ln_f = LayerNorm(C, config.layer_norm_epsilon)
+
+    def _trunk(self, ids, pullbacks, cache=None, rng=None, states=None, maps=None):
+        def step(y, pullback):
+            pullbacks.append(pullback)
+            return y
+
+        past = 0 if cache is None else len(cache)
+        h = step(*self.wte(ids))                                               # (B, T) -> (B, T, C)
+        h = step(*self.wpe(h, past))
+        h = step(*self.dropout(h, rng))
+        mask = formulas.causal_mask(ids.shape[1], past + ids.shape[1], like=h) if ids.shape[1] > 1 else None
+        for i, block in enumerate(self.h):
+            if states is not None:
+                states.append(h)
+            h = step(*block(h, rng=rng, mask=mask, cache=None if cache is None else cache[i], maps=maps))
+        h = step(*self.ln_f(h))
+        if states is not None:
+            states.append(h)
+        return h
+
+    def _head(self, h):
+        return self.wte.unembed(h)
+
+    def new_cache(self):
+        """An empty KVCache for `logits` and `next_logits`."""
+        return KVCache(self.config.n_layer)
+
+
+def _block(config, rng):
+    """One pre-LN block; its projections into the residual stream start smaller, by sqrt(2 L)."""
+    C, std, eps = config.n_embd, config.initializer_range, config.layer_norm_epsilon
+    residual_std = std / math.sqrt(2 * config.n_layer)
+    attention = MultiHeadAttention(FusedProjections(C, rng=rng, std=std), Linear(C, C, rng=rng, std=residual_std),
+                                   config.n_head, Dropout(config.attn_pdrop))
+    mlp = MLP(C, config.n_inner, rng=rng, activation=ACTIVATIONS[config.activation_function](), std=std,
+              down_std=residual_std)
+    return Block(LayerNorm(C, eps), attention, LayerNorm(C, eps), mlp, Dropout(config.resid_pdrop))

@@ -1,0 +1,123 @@
+"""What every language model here can do, given its one forward pass.
+
+Before this file: `layers`, `cache`. After it: loss, logits, files and views are the same for all architectures; a
+model file holds its config, its parts and `_trunk`.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from .. import backend, formulas
+from ..checkpoint.pretrained import load_pretrained, save_pretrained
+from ..errors import DataError
+from ..module import Module
+
+
+class LanguageModel(Module):
+    """Scores for the next token at every position. Subclasses define, with h (B, T, C) the last hidden states:
+
+        _trunk(ids, pullbacks, ...) -> h     pushing each step's backward onto `pullbacks`
+        _head(h) -> logits, backward         (..., C) -> (..., V)
+
+    and the attributes `config` (with `vocab_size`) and `n_positions` (the longest context, None for unbounded).
+    """
+
+    def forward(self, ids, rng=None):
+        """ids (B, T) -> logits (B, T, V) in nats, and backward(dlogits), which fills the gradients.
+
+        rng   Generator for dropout; None: no dropout
+        Raises DataError for ids outside the vocabulary or too many of them.
+        """
+        pullbacks = []
+        h = self._trunk(self.check_ids(ids), pullbacks, rng=rng)
+        logits, head_back = self._head(h)
+
+        def backward(dlogits):
+            dh = head_back(dlogits)
+            for pullback in reversed(pullbacks):
+                dh = pullback(dh)
+        return logits, backward
+
+    def loss(self, ids, targets, rng=None, ignore_index=-100, label_smoothing=0.0):
+        """Mean cross-entropy of the targets that count, in nats per token.
+
+        ids, targets (B, T); the target of ids[:, t] is usually ids[:, t + 1]. Others as in `cross_entropy`.
+        returns loss () and backward(dloss=1.0), which adds d(dloss * loss) to every `Parameter.grad`
+        """
+        logits, logits_back = self.forward(ids, rng=rng)
+        targets = self._check_targets(targets, logits.shape[:-1], ignore_index)
+        loss, p = formulas.cross_entropy(logits, targets, ignore_index, label_smoothing)
+
+        def backward(dloss=1.0):
+            logits_back(formulas.cross_entropy_backward(dloss, p, targets, ignore_index, label_smoothing))
+        return loss, backward
+
+    def logits(self, ids, cache=None):
+        """ids (B, T) -> logits (B, T, V); holds no activations. With a KVCache, ids continue what it remembers."""
+        return self._head(self._inference(ids, cache))[0]
+
+    def next_logits(self, ids, cache=None):
+        """ids (B, T) -> logits (B, V) of the token that follows the last."""
+        return self._head(self._inference(ids, cache)[:, -1])[0]
+
+    def hidden_states(self, ids):
+        """ids (B, T) -> [(B, T, C)]: the stream as it enters the first block, and after each; the last one normed."""
+        states = []
+        self._inference(ids, states=states)
+        return states
+
+    def attention_maps(self, ids):
+        """ids (B, T) -> [(B, H, T, T)], one for each layer: entry [b, h, t, s] is how much t looks at s."""
+        maps = []
+        self._inference(ids, maps=maps)
+        return maps
+
+    def _inference(self, ids, cache=None, **views):
+        """The trunk, with every backward dropped at once."""
+        return self._trunk(self.check_ids(ids, 0 if cache is None else len(cache)), deque(maxlen=0), cache=cache, **views)
+
+    @property
+    def num_parameters(self):
+        """How many numbers are learned; a tied head counts once."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def save_pretrained(self, folder):
+        """Write `config.json` and `model.safetensors`, under the field's names, each file whole or not at all."""
+        save_pretrained(self, folder)
+
+    @classmethod
+    def from_pretrained(cls, folder):
+        """Read what `save_pretrained` wrote. Raises CheckpointError or ConfigError naming the file and the field."""
+        return load_pretrained(cls, folder)
+
+    def check_ids(self, ids, past=0):
+        """ids as a (B, T) integer array on the model's device, or a DataError that says what is wrong with them."""
+        ids = np.asarray(ids) if isinstance(ids, (list, tuple)) else ids
+        V = self.config.vocab_size
+        if ids.ndim != 2 or ids.dtype.kind not in "iu":
+            raise DataError(f"ids must be integers (B, T); got {ids.dtype} {ids.shape}")
+        if ids.size == 0:
+            raise DataError(f"ids must hold at least one token; got {ids.shape}")
+        _check_range("ids", ids, V)
+        if self.n_positions is not None and past + ids.shape[1] > self.n_positions:
+            raise DataError(f"a text must fit the context of n_positions={self.n_positions} tokens; "
+                            f"got {past + ids.shape[1]}")
+        return backend.asarray(ids, like=self.parameters()[0].data)
+
+    def _check_targets(self, targets, shape, ignore_index):
+        targets = np.asarray(targets) if isinstance(targets, (list, tuple)) else targets
+        if targets.shape != shape or targets.dtype.kind not in "iu":
+            raise DataError(f"targets must be integers of the shape of ids {shape}; got {targets.dtype} {targets.shape}")
+        _check_range("targets", targets, self.config.vocab_size, ignore_index)
+        return backend.asarray(targets, like=self.parameters()[0].data)
+
+
+def _check_range(name, ids, V, ignore_index=None):
+    """Out-of-range ids would wrap silently, the negative ones on a CPU, all of them on a GPU."""
+    ids = backend.to_host(ids)
+    outside = (ids < 0) | (ids >= V)
+    if ignore_index is not None:
+        outside &= ids != ignore_index
+    if outside.any():
+        raise DataError(f"{name} must be in [0, vocab_size={V}); got {int(ids[outside].flat[0])}")

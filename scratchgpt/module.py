@@ -1,0 +1,155 @@
+"""Parameter and Module: everything that a layer is made of, without magic.
+
+Before this file: `backend`. After it: the reader knows the second rule of this package. Calling a module returns
+`(y, backward)`; `backward(dy)` returns the gradients of the inputs and adds the gradients of the parameters to
+`Parameter.grad`. Nothing is stored on the module between the two, so two calls can be alive at once.
+"""
+
+import numpy as np
+
+from . import backend
+from .errors import CheckpointError, ConfigError
+
+
+class Parameter:
+    """An array that is learned, and its gradient.
+
+    data       array, on the backend that is current when the parameter is made
+    grad       array of the same shape, or None when nothing has been added since `zero_grad`
+    trainable  False freezes it: its gradient is not even computed
+    """
+
+    def __init__(self, data, trainable=True):
+        self.data = backend.asarray(data)
+        self.trainable = trainable
+        self.grad = None
+        self._spare = None                     # the buffer of the last gradient, to be written again
+
+    def add_grad(self, gradient):
+        """grad += gradient, unless frozen."""
+        if self.trainable:
+            self.grad = gradient.copy() if self.grad is None else self.grad + gradient
+
+    def add_grad_of(self, formula, *args):
+        """grad += formula(*args), unless frozen: then the formula is not even called.
+
+        The first sum after `zero_grad` is written by formula(*args, out=...) into the memory of the last gradient.
+        """
+        if not self.trainable:
+            return
+        if self.grad is None:
+            self.grad = formula(*args) if self._spare is None else formula(*args, out=self._spare)
+        else:
+            self.grad += formula(*args)
+
+    def open_grad(self):
+        """The gradient as an array to add to in place: what is there so far, or zeros."""
+        if self.grad is None:
+            self.grad = np.empty_like(self.data) if self._spare is None else self._spare
+            self.grad[...] = 0
+        return self.grad
+
+    def zero_grad(self):
+        """Forget the gradient; its memory is kept for the next one."""
+        if self.grad is not None:
+            self._spare, self.grad = self.grad, None
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+    @property
+    def ndim(self):
+        return self.data.ndim
+
+    @property
+    def size(self):
+        return self.data.size
+
+    def __repr__(self):
+        return f"Parameter{self.shape}" + ("" if self.trainable else " frozen")
+
+
+class Module:
+    """A function with parameters. Subclasses define `forward(...)`, which returns `(y, backward)`."""
+
+    def __call__(self, *args, **options):
+        return self.forward(*args, **options)
+
+    def forward(self, *args, **options):
+        raise TypeError(f"{type(self).__name__} must define forward(...), returning (y, backward)")
+
+    def named_modules(self, name=""):
+        """(name, module) for this module and all inside it, in the order of their definition."""
+        yield name, self
+        for key, value in vars(self).items():
+            children = enumerate(value) if isinstance(value, (list, tuple)) else [(None, value)]
+            for index, child in children:
+                if isinstance(child, Module):
+                    inner = key if index is None else f"{key}.{index}"
+                    yield from child.named_modules(f"{name}.{inner}" if name else inner)
+
+    def named_parameters(self):
+        """(name, Parameter) in the order of definition; a parameter that is used twice appears once."""
+        seen = set()
+        for prefix, module in self.named_modules():
+            for key, value in vars(module).items():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield (f"{prefix}.{key}" if prefix else key), value
+
+    def parameters(self):
+        """The list of all parameters, each once."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self):
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def astype(self, dtype):
+        """Convert every parameter to `dtype` in place, gradients forgotten; returns the module."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype)
+            parameter.grad = parameter._spare = None
+        return self
+
+    def state_dict(self):
+        """{name: array}: the arrays themselves, not copies."""
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, arrays):
+        """Take over `arrays` {name: array}, each cast to its parameter's dtype and moved to its device.
+
+        Raises CheckpointError listing every missing, unexpected and misshapen name; then nothing is changed.
+        """
+        parameters = dict(self.named_parameters())
+        problems = [f"missing {name}" for name in parameters if name not in arrays]
+        problems += [f"unexpected {name}" for name in arrays if name not in parameters]
+        problems += [f"{name} must be {parameter.shape}, got {tuple(arrays[name].shape)}"
+                     for name, parameter in parameters.items()
+                     if name in arrays and tuple(arrays[name].shape) != parameter.shape]
+        if problems:
+            raise CheckpointError(f"the tensors must be those of the model; {'; '.join(problems)}")
+        for name, parameter in parameters.items():
+            parameter.data = backend.asarray(arrays[name], parameter.data.dtype, like=parameter.data)
+            parameter.grad = parameter._spare = None
+
+
+BLANK = object()       # in place of a Generator: weights that are allocated but not drawn, for a model to be loaded
+
+
+def normal(shape, std, rng):
+    """Initial weights: std times the standard normal distribution, float32, drawn on the host.
+
+    shape   of the array        std     >= 0, in units of the weight
+    rng     numpy.random.Generator, or BLANK
+    Raises ConfigError without a generator: what is random is random on purpose.
+    """
+    if rng is BLANK:
+        return np.empty(shape, np.float32)
+    if not isinstance(rng, np.random.Generator):
+        raise ConfigError(f"initial weights are drawn from a numpy.random.Generator; got rng={rng!r}, "
+                          "pass rng=np.random.default_rng(seed)")
+    weights = rng.standard_normal(shape, dtype=np.float32)
+    weights *= std
+    return weights

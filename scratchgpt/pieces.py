@@ -1,0 +1,126 @@
+"""Piece by piece: the speed of the formulas that are not matrix products, kept out of their text.
+
+Before this file: nothing. After it: the reader knows why a formula may be plain NumPy, with a temporary for every
+operation, and still be fast. A large temporary travels to main memory and back; a small one stays in the core's
+cache. So `@by_rows` hands a formula a few rows at a time. The formula as written is `f.__wrapped__`: it is the
+definition, and the tests hold the fast form against it.
+
+`run_pieces` runs pieces on all cores, for work that is long enough to be shared, such as an optimiser's step: NumPy
+releases Python's lock inside its loops. Between matrix products it does not pay: there BLAS's own threads are still
+awake on the other cores.
+
+Pieces depend on shapes only, never on the number of threads, and sums are added in the order of the pieces: one
+thread or eight give the same bits.
+"""
+
+import functools
+import math
+import os
+import threading
+
+import numpy as np
+
+PIECE = 1 << 16          # elements in a piece: 256 KB of float32, a few temporaries of which fit in a core's cache
+
+
+def by_rows(core, sums=()):
+    """Decorate a formula whose leading axes are independent of each other: run it on cache-sized pieces of them.
+
+        f(x)[rows] = f(x[rows])          for a sum:  f(x) = sum over pieces of f(x[piece])
+
+    core   trailing axes that belong together: 0 for element-wise formulas, 1 for formulas of one row (..., C)
+    sums   positions in the returned tuple of results that are sums over all rows, not one per row
+    The first argument rules: arguments with its number of axes and its leading shape are cut alike; all others,
+    such as a weight (C,), are handed whole. Only large NumPy arrays are cut.
+    Source: loop tiling (Wolf & Lam 1991), on whole NumPy operations.
+    """
+    def decorate(formula):
+        @functools.wraps(formula)
+        def tiled(x, *args, **options):
+            if not isinstance(x, np.ndarray) or x.size < 2 * PIECE or x.ndim <= core:
+                return formula(x, *args, **options)
+            lead = x.shape[:x.ndim - core]
+            args = [x, *args, *options.values()]
+            cut = [isinstance(a, np.ndarray) and a.ndim == x.ndim and a.shape[:len(lead)] == lead for a in args]
+            if len(lead) > 1 and not all(a.flags.c_contiguous for a, rows in zip(args, cut) if rows):
+                return formula(x, *args[1:len(args) - len(options)], **options)
+            return _tile(formula, lead, args, cut, tuple(options), sums)
+        return tiled
+    return decorate
+
+
+def _tile(formula, lead, args, cut, names, sums):
+    """Call formula(*args), the last of them by `names`, on a few rows at a time, and lay the results side by side."""
+    rows = math.prod(lead)
+    height = max(1, PIECE * rows // args[0].size)
+    args = [a.reshape(rows, *a.shape[len(lead):]) if c else a for a, c in zip(args, cut)]
+    named = len(args) - len(names)
+    whole = None
+    for start in range(0, rows, height):
+        piece = slice(start, start + height)
+        part = [a[piece] if c else a for a, c in zip(args, cut)]
+        result = formula(*part[:named], **dict(zip(names, part[named:])))
+        results = result if isinstance(result, tuple) else (result,)
+        if whole is None:
+            whole = [np.zeros(r.shape, r.dtype) if i in sums else np.empty((rows, *r.shape[1:]), r.dtype)
+                     for i, r in enumerate(results)]
+        for i, r in enumerate(results):
+            if i in sums:
+                whole[i] += r
+            else:
+                whole[i][piece] = r
+    whole = tuple(w if i in sums else w.reshape(*lead, *w.shape[1:]) for i, w in enumerate(whole))
+    return whole if isinstance(result, tuple) else whole[0]
+
+
+def thread_count():
+    """How many threads work: SCRATCHGPT_NUM_THREADS, else what BLAS was told, else every core this process may use."""
+    for name in ("SCRATCHGPT_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdecimal():
+            return max(1, int(os.environ[name]))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def _helpers():
+    """The other threads: one fewer than `thread_count()`, because the caller works as well."""
+    from concurrent.futures import ThreadPoolExecutor
+    return ThreadPoolExecutor(thread_count() - 1, "scratchgpt") if thread_count() > 1 else None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.cache_clear)      # a forked child inherits no threads
+
+
+def run_pieces(work, count):
+    """Call work(0), ..., work(count - 1), each once, on all threads; an exception in any of them is raised here.
+
+    Source: list scheduling, Graham 1966: whoever is free takes the next piece.
+    """
+    pool = _helpers() if count > 1 else None
+    if pool is None or threading.current_thread().name.startswith("scratchgpt"):
+        for index in range(count):
+            work(index)
+        return
+    pieces = iter(range(count))                                   # next() on it is atomic
+
+    def drain():
+        for index in pieces:
+            work(index)
+    helping = [pool.submit(drain) for _ in range(min(thread_count(), count) - 1)]
+    drain()
+    for help in helping:
+        help.result()
+
+
+def for_pieces(update, *arrays):
+    """Call update(*pieces) on pieces of equally shaped arrays, on all threads: for in-place, element-wise updates.
+
+    Arrays that are small, not contiguous or not NumPy's are handed whole.
+    """
+    size = arrays[0].size
+    if size <= PIECE or not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
+        update(*arrays)
+        return
+    flat = [a.reshape(-1) for a in arrays]
+    run_pieces(lambda i: update(*(a[i * PIECE:(i + 1) * PIECE] for a in flat)), -(-size // PIECE))

@@ -1,0 +1,150 @@
+"""Learning merges: the whole of byte-pair encoding's training.
+
+Before this file: `pretokenize`. After it: the reader knows the definition in ten lines, and how the same merges are
+found without reading all the text again for each of them.
+
+Again and again, the most frequent pair of neighbours becomes one new token. Take "older_" 3 times, "finest_" 9 times
+and "lowest_" 4 times, where "_" marks the end of a word. How often each token stands in the text, after each merge:
+
+    merge         count      e    s    t    _    f    i   es   t_  est_  fi
+    (none)                  16   13   13   16    9    9
+    e  + s           13      3    0   13   16    9    9   13
+    t  + _           13      3    0    0    3    9    9   13   13
+    es + t_          13      3    0    0    3    9    9    0    0   13
+    f  + i            9      3    0    0    3    0    0    0    0   13    9
+
+The first merge is a tie of (e, s), (s, t) and (t, _), the second one of (es, t) and (t, _). Ties need a rule, or two
+programs learn different vocabularies: here the smallest pair of ids wins, and "es" has a larger id than any letter.
+(The paper's program takes the pair that it saw first, and so goes by way of es + t and est + _ to the same est_.)
+"""
+
+from collections import Counter, defaultdict
+from heapq import heapify, heappop, heappush
+
+
+def merge_pair(word, pair, new):
+    """Replace each occurrence of a pair by one id, from left to right: in (a, a, a) the first two are joined.
+
+    >>> merge_pair((1, 2, 3, 1, 2), (1, 2), 9), merge_pair((1, 1, 1), (1, 1), 9)
+    ((9, 3, 9), (9, 1))
+
+    word     sequence of ids     pair  (left id, right id)     new  id
+    returns  tuple of ids
+    Source: Sennrich et al. 2016, arXiv:1508.07909, algorithm 1.
+    """
+    merged = []
+    for token in word:
+        if merged and (merged[-1], token) == pair:
+            merged[-1] = new
+        else:
+            merged.append(token)
+    return tuple(merged)
+
+
+def train_merges_textbook(words, n_merges, first_id=256, min_frequency=1):
+    """Learn merges by the definition; `train_merges` finds the same ones faster.
+
+        pair_k = argmax count(pair), and of equal ones the smallest;   then pair_k is merged into the id first_id + k
+
+    >>> words = [(b"older_", 3), (b"finest_", 9), (b"lowest_", 4)]
+    >>> train_merges_textbook(words, 4) == [(ord("e"), ord("s")), (ord("t"), ord("_")), (256, 257), (ord("f"), ord("i"))]
+    True
+
+    words          iterable of (sequence of ids, number of occurrences)
+    n_merges       int  how many at most; fewer are returned when no pair is left
+    first_id       int  above every id in words
+    min_frequency  int  occurrences below which a pair is not merged
+    returns        list of (left id, right id)
+    Source: Sennrich et al. 2016, arXiv:1508.07909, algorithm 1; ties as in the tokenizers library.
+    """
+    words = [(tuple(word), n) for word, n in words]
+    merges = []
+    while len(merges) < n_merges:
+        count = Counter()
+        for word, n in words:
+            for pair in zip(word, word[1:]):
+                count[pair] += n
+        best = min(count, key=lambda pair: (-count[pair], pair), default=None)
+        if best is None or count[best] < max(1, min_frequency):
+            break
+        words = [(merge_pair(word, best, first_id + len(merges)), n) for word, n in words]
+        merges.append(best)
+    return merges
+
+
+def train_merges(words, n_merges, first_id=256, min_frequency=1, on_progress=None):
+    """Learn the merges of `train_merges_textbook` in O(N log N) for N ids in all distinct words.
+
+    A heap yields the most frequent pair. Its entries are not updated when counts fall: an entry that proves too high
+    when it comes up is put back with the count of today. (No count of a pair rises after it entered the heap, since
+    all its occurrences are made by the one merge that made its newer member.)
+
+    words, n_merges, first_id, min_frequency   as in `train_merges_textbook`
+    on_progress  called with (merges made, n_merges) after each merge, or None
+    returns      list of (left id, right id)
+    Source: Sennrich et al. 2016, arXiv:1508.07909, section 3.2 (index all pairs, update what a merge touches).
+    """
+    chain = _Chain(words)
+    heap = [(-count, pair) for pair, count in chain.count.items()]
+    heapify(heap)
+    merges = []
+    while heap and len(merges) < n_merges:
+        promised, pair = heappop(heap)
+        count = chain.count[pair]
+        if count != -promised:
+            heappush(heap, (-count, pair))
+            continue
+        if count < max(1, min_frequency):
+            break
+        for fresh in chain.merge(pair, first_id + len(merges)):
+            heappush(heap, (-chain.count[fresh], fresh))
+        merges.append(pair)
+        if on_progress is not None:
+            on_progress(len(merges), n_merges)
+    return merges
+
+
+class _Chain:
+    """All words in one doubly linked list of ids, with each pair's count and the places where it stands.
+
+    A merge visits its own places only, and each visit removes one id for good; so all merges together cost O(N),
+    however long a single word is.
+    """
+
+    def __init__(self, words):
+        self.ids, self.before, self.after, self.weight = [], [], [], []     # one entry for each place; -1 is no place
+        self.count, self.places = Counter(), defaultdict(list)              # pair -> occurrences; pair -> left places
+        for word, n in words:
+            start, stop = len(self.ids), len(self.ids) + len(word)
+            self.ids += word
+            self.before += [-1, *range(start, stop - 1)][:len(word)]
+            self.after += [*range(start + 1, stop), -1][:len(word)]
+            self.weight += [n] * len(word)
+            for place, pair in enumerate(zip(word, word[1:]), start):
+                self.count[pair] += n
+                self.places[pair].append(place)
+
+    def merge(self, pair, new):
+        """Join the pair wherever it stands, left to right; return the set of pairs that this made."""
+        ids, before, after = self.ids, self.before, self.after
+        a, b = pair
+        fresh = set()
+        for i in sorted(self.places.pop(pair)):
+            j = after[i]
+            if ids[i] != a or j < 0 or ids[j] != b:         # an earlier merge took one of the two
+                continue
+            h, k = before[i], after[j]
+            if h >= 0:
+                fresh.add(self._replace((ids[h], a), (ids[h], new), h))
+            if k >= 0:
+                fresh.add(self._replace((b, ids[k]), (new, ids[k]), i))
+                before[k] = i
+            ids[i], ids[j], after[i] = new, None, k
+        del self.count[pair]
+        return fresh
+
+    def _replace(self, old, fresh, place):
+        self.count[old] -= self.weight[place]
+        self.count[fresh] += self.weight[place]
+        self.places[fresh].append(place)
+        return fresh
