@@ -1,0 +1,29 @@
+"""scratchgpt: the GPT stack in pure NumPy, every gradient written by hand and proved by a test.
+
+The names below stand in reading order, from bytes to a trained model. Shapes are written with these letters:
+
+    B batch         T query time       S key/source time    C channels     H query heads    K key/value heads
+    D head dimension    F feed-forward hidden    V vocabulary    L layers    R LoRA rank    G quantisation group
+
+    import numpy as np, scratchgpt as sg
+    model = sg.GPT2(sg.GPT2Config(vocab_size=65, n_positions=64, n_embd=128, n_layer=4, n_head=4),
+                    rng=np.random.default_rng(0))
+    loss, backward = model.loss(ids, targets)
+    backward()
+"""
+
+__version__ = "0.1.0"
+
+from .errors import (CheckpointError, ConfigError, DataError, GenerationError, MissingExtraError, ScratchGPTError,
+                     TokenizerError, TrainingError)
+from .backend import to_host, use
+from .tokenizers import BPETokenizer, CharTokenizer, StreamDecoder, load_tokenizer
+from . import formulas, layers
+from .module import Module, Parameter
+from .cache import KVCache
+from .models import GPT2, BigramConfig, BigramLM, GPT2Config, LanguageModel
+from .optim import SGD, Adam, AdamW, clip_grad_norm, grad_norm, schedule
+from .training import (Evaluation, Trainer, TrainingConfig, evaluate, get_batch, load_state, load_tokens, save_state,
+                       save_tokens, windows)
+from .decoding import generate, greedy, sample, stream
+from .checkpoint import load_file, save_file

@@ -37,6 +37,12 @@ def atomic_write(path, mode="w"):
     _sync_folder(path.parent)
 
 
+def sweep(folder):
+    """Delete the temporary files that a kill in the middle of `atomic_write` left in `folder`."""
+    for path in Path(folder).glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def parse_json(data, where, error=CheckpointError):
     """Parse JSON strictly: no duplicate keys, no NaN or infinities, no nesting bombs, no other kind of exception.
 

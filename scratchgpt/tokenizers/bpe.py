@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import TokenizerError
 from . import bpe_files
-from .bytes import BYTE_TO_ID, BYTES_IN_ID_ORDER, CHARACTERS_IN_ID_ORDER, spell
+from .bytes import BYTE_TO_ID, CHARACTERS_IN_ID_ORDER, spell
 from .ids import ID_DTYPE, as_texts, check_ids, check_text
 from .merge import apply_merges
 from .pretokenize import piece_finder

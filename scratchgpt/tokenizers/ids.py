@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import TokenizerError
 
-ID_DTYPE = np.int32      # what `encode_array` returns: room for two thousand million tokens, in half the memory of int64
+ID_DTYPE = np.int32      # what `encode_array` returns: ids below two thousand million, in half the memory of int64
 
 
 def check_ids(ids, vocab_size):
@@ -24,7 +24,8 @@ def check_ids(ids, vocab_size):
     try:
         array = np.asarray(ids)
     except (TypeError, ValueError, OverflowError):
-        raise TokenizerError("ids must be a list of ints or an integer array; got neither (move it to the host?)") from None
+        raise TokenizerError("ids must be a list of ints or an integer array on the host; "
+                             f"got {type(ids).__name__}, which NumPy cannot read") from None
     if array.ndim != 1:
         raise TokenizerError(f"ids must have one dimension; got shape {array.shape}; decode one sequence at a time")
     if array.size == 0:

@@ -46,7 +46,7 @@ def apply_merges(ids, merges):
     ids      sequence of ids
     merges   dict, (left id, right id) -> (rank, merged id)
     returns  list of ids
-    Source: the definition in `apply_merges_textbook`; linked list and heap as in the tokenizers and sentencepiece libraries.
+    Source: the definition in `apply_merges_textbook`; list and heap as in the tokenizers and sentencepiece libraries.
     """
     ids = list(ids)
     before, after = list(range(-1, len(ids) - 1)), [*range(1, len(ids)), -1]

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 
 from ..errors import TokenizerError
+from .ids import check_text
 
 
 def choose_special(special, allowed, disallowed):
@@ -43,7 +44,8 @@ def split_special(text, allowed, disallowed):
     disallowed  frozenset of str
     returns     list of str of odd length; the special tokens are at the odd indices
 
-    Raises TokenizerError naming the first disallowed token in the text and its position in characters.
+    Raises TokenizerError naming the first disallowed token anywhere in the text, also inside an allowed one, and its
+    position in characters.
     Source: the tiktoken library, `Encoding.encode`.
     """
     refused = _matcher(disallowed).search(text) if disallowed else None
@@ -69,6 +71,7 @@ def check_special(special_tokens):
     for i, token in enumerate(special_tokens):
         if not isinstance(token, str) or not token or token in special_tokens[:i]:
             raise TokenizerError(f"special_tokens must be distinct, non-empty str; got {str(token)[:40]!r}")
+        check_text(token)
     return special_tokens
 
 

@@ -47,7 +47,7 @@ def train_merges_textbook(words, n_merges, first_id=256, min_frequency=1):
         pair_k = argmax count(pair), and of equal ones the smallest;   then pair_k is merged into the id first_id + k
 
     >>> words = [(b"older_", 3), (b"finest_", 9), (b"lowest_", 4)]
-    >>> train_merges_textbook(words, 4) == [(ord("e"), ord("s")), (ord("t"), ord("_")), (256, 257), (ord("f"), ord("i"))]
+    >>> train_merges_textbook(words, 4) == [tuple(b"es"), tuple(b"t_"), (256, 257), tuple(b"fi")]
     True
 
     words          iterable of (sequence of ids, number of occurrences)

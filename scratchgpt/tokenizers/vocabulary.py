@@ -60,8 +60,8 @@ def index_merges(vocab, merges, where="merges"):
         left, right = _two_tokens(pair, f"{where}, merge {rank}")
         for token in (left, right, left + right):
             if token not in vocab:
-                raise TokenizerError(f"{where}, merge {rank}: both tokens and the joined one must be in the vocabulary; "
-                                     f"got {token[:40]!r}")
+                raise TokenizerError(f"{where}, merge {rank}: both tokens and the joined one must be in the "
+                                     f"vocabulary; got {token[:40]!r}")
         key = (vocab[left], vocab[right])
         if key in table:
             raise TokenizerError(f"{where}, merge {rank}: a merge must be listed once; "
@@ -85,7 +85,8 @@ def token_table(spelled, made, where="vocab"):
     Source: GPT-2's `vocab.json`, where `<|endoftext|>` stands among byte-level spellings.
     """
     try:
-        return [unspell(token) if number in made else check_text(token).encode("utf-8") for number, token in enumerate(spelled)]
+        return [unspell(token) if number in made else check_text(token).encode("utf-8")
+                for number, token in enumerate(spelled)]
     except TokenizerError as problem:
         raise TokenizerError(f"{where}: {problem}") from None
 

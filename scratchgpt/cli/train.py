@@ -1,0 +1,125 @@
+"""`scratchgpt train`: from a text file to a model that writes.
+
+The road in one function: `run` reads the text, learns or loads the tokenizer, makes the model, trains it, and prints
+what it has learned. A run is a folder; `run.py` beside this file knows what is in it.
+"""
+
+import signal
+import sys
+from contextlib import contextmanager
+
+from ..errors import TrainingError
+from ..optim import SCHEDULES
+from ..training import Progress, evaluate
+from .arguments import add_seed, number, whole
+from .generate import write_sample
+from .run import Run, default_out
+
+SAMPLE_TOKENS = 500
+
+# the settings of a run, by their place in its settings file; what is not on the command line has this default
+DEFAULTS = {"tokenizer": "char", "vocab_size": 512, "n_layer": 4, "n_head": 4, "n_embd": 128, "context": 128,
+            "dropout": 0.0, "batch_size": 12, "accumulate": 1, "steps": 2000, "lr": 1e-3, "min_lr": None,
+            "schedule": "cosine", "warmup": 100, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1, "clip": 1.0,
+            "eval_every": 250, "seed": 0, "checkpoint_activations": False}
+
+
+def add_to(commands):
+    """Add the command to the subparsers `commands`."""
+    parser = commands.add_parser("train", help="learn from text", argument_default=None,
+                                 description="Train a GPT on text files; without one, on the stories in data/. The "
+                                             "folder --out receives the model, its tokenizer, a table and a picture of "
+                                             "the loss, and all that --resume needs. Ctrl-C saves and leaves.")
+    parser.add_argument("texts", nargs="*", metavar="TEXT_FILE", help="UTF-8 text; several are joined")
+    parser.add_argument("--out", metavar="DIR", help="folder for the run (default: a new one in runs/)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its own settings")
+
+    def add(group, name, kind, text, **more):
+        default = DEFAULTS[name.replace("-", "_")]
+        shown = "" if default is None else f" (default: {default})"
+        group.add_argument(f"--{name}", type=kind, default=None, help=text + shown, **more)
+
+    model = parser.add_argument_group("model")
+    add(model, "tokenizer", str, "char, bpe, or the folder of a saved tokenizer", metavar="KIND")
+    add(model, "vocab-size", whole(1), "number of tokens that bpe learns, at least 256", metavar="V")
+    add(model, "n-layer", whole(1), "blocks", metavar="L")
+    add(model, "n-head", whole(1), "attention heads; must divide --n-embd", metavar="H")
+    add(model, "n-embd", whole(1), "channels", metavar="C")
+    add(model, "context", whole(1), "tokens that the model sees at once", metavar="T")
+    add(model, "dropout", number(0, 1, high_open=True), "probability with which training drops a value", metavar="P")
+    steps = parser.add_argument_group("training")
+    add(steps, "steps", whole(1), "steps of the optimizer", metavar="N")
+    add(steps, "batch-size", whole(1), "stretches of text in a batch", metavar="B")
+    add(steps, "accumulate", whole(1), "batches for one step", metavar="N")
+    add(steps, "eval-every", whole(1), "steps between evaluations, each of which saves", metavar="N")
+    add_seed(steps, "draws the first weights and the batches")
+    parser.set_defaults(seed=None)
+    steps.add_argument("--checkpoint-activations", action="store_true", default=None,
+                       help="compute activations twice instead of keeping them: less memory, more time")
+    rate = parser.add_argument_group("optimizer (AdamW)")
+    add(rate, "lr", number(0), "highest learning rate, per step", metavar="LR")
+    add(rate, "min-lr", number(0), "learning rate at the end (default: a tenth of --lr)", metavar="LR")
+    add(rate, "schedule", str, "how the learning rate falls: " + ", ".join(SCHEDULES), choices=tuple(SCHEDULES))
+    add(rate, "warmup", whole(0), "steps over which it rises", metavar="N")
+    add(rate, "beta1", number(0, 1, high_open=True), "memory of the gradient's mean", metavar="B")
+    add(rate, "beta2", number(0, 1, high_open=True), "memory of the gradient's square", metavar="B")
+    add(rate, "weight-decay", number(0), "decay of matrices, per unit of learning rate", metavar="D")
+    add(rate, "clip", number(0), "largest gradient norm; 0 for no limit", metavar="NORM")
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Run the command; returns its exit code."""
+    given = {key: getattr(options, key) for key in DEFAULTS if getattr(options, key) is not None}
+    if options.resume:
+        job = Run.resume(options.out, options.texts, given)
+    else:
+        job = Run.start(options.out or default_out(options.texts), options.texts, {**DEFAULTS, **given})
+    trainer, say = job.trainer, lambda line: print(line, file=sys.stderr, flush=True)
+    say(job.describe())
+    per_step = trainer.config.batch_size * trainer.config.context * trainer.config.accumulate
+    progress = Progress(trainer.config.steps, trainer.step_count)
+
+    def on_evaluation(trainer, record):
+        job.save()
+        progress.say(f"step {record['step']}: training loss {record['train_loss']:.4f}, "
+                     f"validation loss {record['validation_loss']:.4f}")
+    try:
+        with _ctrl_c() as stopped:
+            finished = trainer.run(lambda trainer, loss: progress.update(loss, per_step), on_evaluation, stopped)
+    except TrainingError as problem:
+        raise TrainingError(f"{problem}; the checkpoint in {job.out} is from step {job.saved_step}") from None
+    finally:
+        progress.close()
+    if not finished:
+        job.save()
+        say(f"stopped and saved at step {trainer.step_count}; go on with: "
+            f"scratchgpt train --resume --out {job.out}")
+        return 130
+    _conclude(job)
+
+
+def _conclude(job):
+    """The last lines: where the model is, how good it is, and what it writes."""
+    result = evaluate(job.trainer.model, job.trainer.validation, job.trainer.config.context)
+    print(f"\nsaved to {job.out}\nvalidation loss {result.loss:.4f} nats per token, perplexity {result.perplexity:.2f}, "
+          f"over all {result.tokens:,} held-out tokens\n\na sample:\n")
+    rng, first = job.sample_rng(), job.trainer.validation[:1]
+    write_sample(job.trainer.model, job.tokenizer, first, SAMPLE_TOKENS, sys.stdout, rng=rng, temperature=0.8)
+
+
+@contextmanager
+def _ctrl_c():
+    """Inside, Ctrl-C (and a polite kill) asks the run to stop after its step; a second Ctrl-C interrupts at once."""
+    asked = []
+
+    def ask(signum, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(signum)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,127 @@
+"""Training: batches -> loss -> backward -> clip -> step, again and again.
+
+Before this file: `models`, `optim`, `batches`. After it: the reader has seen the whole road from text to weights.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import backend
+from ..errors import ConfigError, TrainingError
+from ..optim import clip_grad_norm, grad_norm
+from .batches import get_batch
+from .evaluate import evaluate
+
+EVALUATED = 1 << 16          # tokens of the held-out text that an evaluation on the way looks at; the last sees all
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long, on how much at once, and how carefully.
+
+    context, batch_size   a batch is (batch_size, context) tokens        accumulate  batches for one step
+    clip   the largest gradient norm, 0 for no clipping                  eval_every  steps between evaluations
+    """
+
+    steps: int = 2000
+    context: int = 64
+    batch_size: int = 12
+    accumulate: int = 1
+    clip: float = 1.0
+    eval_every: int = 250
+
+    def __post_init__(self):
+        for name in ("steps", "context", "batch_size", "accumulate", "eval_every"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be an integer >= 1; got {getattr(self, name)!r}")
+        if not self.clip >= 0:
+            raise ConfigError(f"clip must be a norm > 0, or 0 for none; got {self.clip}")
+
+
+class Trainer:
+    """A run: a model, its optimizer, its text, one generator for all that is random, and how far it has come.
+
+    train, validation  (N,) integers each, in memory or mapped        schedule  step -> lr
+    rng        numpy.random.Generator; it draws the batches and the dropout
+    After `step` steps, `state_dict` holds all that the rest of the run depends on.
+    """
+
+    def __init__(self, model, optimizer, schedule, train, validation, config, rng):
+        self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self.train, self.validation, self.config, self.rng = train, validation, config, rng
+        self.step_count = 0
+        self.history = []                      # a dict for every evaluation: step, lr, losses, norm, tokens per second
+
+    def step(self):
+        """One step of the optimizer; returns (loss in nats per token, gradient norm before clipping).
+
+        With accumulation, loss = sum of token losses / number of tokens over all batches, and so is its gradient.
+        Raises TrainingError if loss or norm is not finite; the weights are then as they were.
+        """
+        config, parameters = self.config, self.optimizer.parameters
+        batches = [get_batch(self.train, config.batch_size, config.context, self.rng) for _ in range(config.accumulate)]
+        tokens, total = sum(y.size for _, y in batches), 0.0
+        self.model.zero_grad()
+        for x, y in batches:
+            loss, backward = self.model.loss(x, y, rng=self.rng)
+            backward(y.size / tokens)
+            total = total + loss * (y.size / tokens)
+        total = float(backend.to_host(total))
+        norm = clip_grad_norm(parameters, config.clip) if config.clip else grad_norm(parameters)
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            raise TrainingError(f"the loss must stay finite; at step {self.step_count} it is {total} with a gradient norm "
+                                f"of {norm}: resume from the last checkpoint with a smaller lr or a longer warmup")
+        self.optimizer.lr = self.schedule(self.step_count)
+        self.optimizer.step()
+        self.step_count += 1
+        return total, norm
+
+    def run(self, on_step=None, on_evaluation=None, stop=lambda: False):
+        """Train to the last step, evaluating every `eval_every` steps and at the end.
+
+        on_step(trainer, loss)             after every step
+        on_evaluation(trainer, record)     after every evaluation: the place to save
+        stop()                             asked after every step; True leaves at once
+        returns True if the last step was reached
+        """
+        losses, started = [], time.perf_counter()
+        while self.step_count < self.config.steps:
+            loss, norm = self.step()
+            losses.append(loss)
+            if on_step is not None:
+                on_step(self, loss)
+            last = self.step_count == self.config.steps
+            if last or self.step_count % self.config.eval_every == 0:
+                seconds = time.perf_counter() - started
+                self.history.append(self._evaluate(losses, norm, seconds, whole=last))
+                if on_evaluation is not None:
+                    on_evaluation(self, self.history[-1])
+                losses, started = [], time.perf_counter()
+            if stop():
+                return self.step_count == self.config.steps
+        return True
+
+    def _evaluate(self, losses, norm, seconds, whole):
+        held_out = self.validation if whole else self.validation[:EVALUATED]
+        result = evaluate(self.model, held_out, self.config.context)
+        per_step = self.config.batch_size * self.config.context * self.config.accumulate
+        return {"step": self.step_count, "lr": self.optimizer.lr, "train_loss": float(np.mean(losses)),
+                "validation_loss": result.loss, "grad_norm": norm, "tokens_per_second": len(losses) * per_step / seconds}
+
+    def state_dict(self):
+        """(arrays, values): weights and running averages; step, generator and history as plain values."""
+        arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
+        arrays |= {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
+        return arrays, {"step": self.step_count, "rng": self.rng.bit_generator.state, "history": self.history}
+
+    def load_state_dict(self, arrays, values):
+        """Go on where `state_dict` was taken, bit for bit."""
+        def part(name):
+            return {key.removeprefix(name): array for key, array in arrays.items() if key.startswith(name)}
+        self.model.load_state_dict({key: array.copy() for key, array in part("model.").items()})
+        self.optimizer.load_state_dict(part("optimizer."))
+        self.rng.bit_generator.state = values["rng"]
+        self.step_count, self.history = values["step"], list(values["history"])
