@@ -40,7 +40,7 @@ def test_an_error_of_a_tenth_of_a_percent_fails(mode):
 
 
 @both_modes
-@pytest.mark.parametrize("index", np.ndindex(X.shape))
+@pytest.mark.parametrize("index", list(np.ndindex(X.shape)))
 def test_an_error_in_a_single_entry_fails_wherever_it_is(mode, index):
     gradient = cube_sine_gradient(DY, X)
     gradient[index] += 0.001

@@ -8,21 +8,21 @@ from .scenes import arrive, on_the_way
 from .telling import NUMBERS, count
 
 FEARS = {           # fear -> where a friend without these skills is in need, why it is hard, the trick, the truth
-    "thunder": ("climb fly", "sat in a tree in a storm and could not come down", "The thunder rolled over the hill",
+    "thunder": ("climb, fly", "sat in a tree in a storm and could not come down", "The thunder rolled over the hill",
                 "sang so loudly that the thunder was only the drum", "thunder is just a big drum with no song"),
-    "deep water": ("swim fly", "sat on a stone in the river, and the boat was gone", "The river was deep and brown",
+    "deep water": ("swim, fly", "sat on a stone in the river, and the boat was gone", "The river was deep and brown",
                    "looked only at {f} and never at the water", "deep water is just a lot of small water"),
     "bees": ("", "stood in the middle of the bees and dared not move", "The bees were all over the meadow",
              "walked slowly and said good day to each bee", "a bee is just a busy neighbour in a striped coat"),
-    "high places": ("climb fly", "was stuck on the top of the clock tower",
+    "high places": ("climb, fly", "was stuck on the top of the clock tower",
                     "There were ninety steps, and all of them went up",
-                    "counted the steps and looked at each one only", "a high place is just a low place with more "
-                                                                     "air"),
-    "the dark": ("dig burn", "was lost in the cave without a light", "The cave was as black as a boot",
+                    "counted the steps and looked at each one only",
+                    "a high place is just a low place with more air"),
+    "the dark": ("dig, blow fire", "was lost in the cave without a light", "The cave was as black as a boot",
                  "held out one hand and told the dark a joke", "the dark is just the day with its eyes shut"),
 }
-SKILLS_TO_LEARN = ("dance", "whistle", "swim", "stand on one leg", "skate on a pan", "bake bread",
-                   "fly a kite", "tell a joke")
+SKILLS_TO_LEARN = ("dance", "whistle", "swim", "stand on one leg", "skate on a pan", "jump over a gate",
+                   "walk on a rope", "ride on a broom")
 PRIZES = ("the best seat under the old tree", "the last bun", "the sunny end of the bench", "a very good stone",
           "the top bunk of the hay", "the only shady spot")
 
@@ -30,7 +30,7 @@ PRIZES = ("the best seat under the old tree", "the last bun", "the sunny end of 
 def fear(story):
     """A friend is in need just where the hero dares not go."""
     skills, need, hard, trick, really = FEARS[story.hero.fear]
-    story.enter("f", lambda who: who.fear != story.hero.fear and who.skill not in skills.split(), other_pronoun=True)
+    story.enter("f", lambda who: who.fear != story.hero.fear and who.skill not in skills, other_pronoun=True)
     story.know(need=need, hard=hard, trick=trick, really=really)
     story.title = "[{h} and {h.fear}|{h} is afraid|What {h} did for {f}]"
     story.moral = "the brave are afraid too, but they go"
@@ -79,8 +79,8 @@ def guest(story):
     half = story.number(2, 6)
     story.bag[story.hero, food] = half
     story.know(w=food, all=count(2 * half, food), half=count(half, food),
-               gift=story.pick(("a warm pie", "a new chair", "a song with the name of {h} in it",
-                                "a door that did not let in the wind", "a red lantern", "two hats, one for each ear")))
+               gift=story.pick(("a warm pie", "a new chair", "a song with the name of {h} in it", "a red lantern",
+                                "a door that did not let in the wind", "two hats, one for each ear")))
     story.title = "[The guest|A knock at the door|{h} has a guest]"
     story.moral = "half a meal with a friend is a whole one"
     story.paragraph("The wind was [wild|cold] that night. {h} sat by the fire with {all}, all that was left.",
@@ -92,8 +92,8 @@ def guest(story):
     on_the_way(story)
     story.paragraph("[The winter went by.|The weeks went by.] Then one day {f} came back with {gift}.",
                     '"[You gave me half|I did not forget]," said {f}, "[and so I bring you a whole|and I do not '
-                    'like to be late with thanks]."', "{h} [could not say a word|laughed and put the pot on the "
-                                                      "fire].")
+                    'like to be late with thanks]."',
+                    "{h} [could not say a word|laughed and put the pot on the fire].")
 
 
 def gift(story):
@@ -134,12 +134,12 @@ def lesson(story):
                     "{f.busy}.",
                     '"[Nothing is easier|I can teach a stone to do it]," said {f}. {f.adds} {f.known}')
     on_the_way(story)
-    story.paragraph("The first day {h} [fell into a bush|fell on {f}|broke a chair]. The next day {h.he} [fell into "
-                    "the same bush|fell on a duck|broke the other chair].",
+    story.paragraph("The first day {h} [fell into a bush. The next day {h.he} fell into the same bush|fell on {f}. "
+                    "The next day {h.he} fell on a duck|broke a chair. The next day {h.he} broke the other chair].",
                     '{h} tried {tries} times and fell {tries} times. "[I will never do it|This is not for me]," '
                     "said {h}.",
                     '"[Once more|Try it with a hat on|Try it with your eyes shut]," said {f}.')
     story.paragraph("And then, [all at once|when nobody was looking], {h} could {art}! {f} was so [proud|surprised] "
-                    "that {f.he} fell into the bush {f.him}self.",
+                    "that {f.he} fell over.",
                     '"[Now teach me something|Now it is my turn to learn]," said {f}. "How do you stay so '
-                    '{h.trait}?" "[It takes time|I will show you]," said {h}. {h.adds}')
+                    '{h.trait}?" "[It takes time|I will show you]," said {h}.')

@@ -39,7 +39,7 @@ def sharing(story, n, friends, k):
     share, rest = divmod(n, k)
     story.know(share=NUMBERS[share], n=count(n, story.facts["w"]), k=NUMBERS[k], rest=NUMBERS[rest])
     story.tell(friends + " [shared them|made a fair share].", "{n} for {k} friends is {share} each" +
-               (", with {rest} left over. [The rest went to the ducks.|The rest went into the soup.]" if rest else "."))
+               (", with {rest} left over. The rest went [to the ducks|into the soup]." if rest else "."))
 
 
 def fair_share(story):
@@ -80,8 +80,8 @@ def recipe(story):
         "it was the birthday of {f}", "the feast was on Sunday", "{f} was ill in bed", "guests were coming")))
     story.title = "[The cake of {h}|{need} eggs|A cake for {f}]"
     story.moral = "a cake is made of friends, and also of eggs"
-    story.paragraph("{h} wanted to bake a cake, because {cause}. {f} loved cake. The book said: take {need} eggs. "
-                    "But {h} had only {have}.")
+    story.paragraph("{h} wanted to bake a cake, because {cause}. {f.full} loved cake. The book said: take {need} "
+                    "eggs. But {h} had only {have}.")
     on_the_way(story)
     story.paragraph("So {h} went from door to door.")
     while (missing := need - story.bag[hero, egg]) > 0:

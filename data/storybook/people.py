@@ -1,11 +1,90 @@
 """The people of the valley: one row each, eleven he and eleven she.
 
 Before this file: `world`. After it: everyone who can be the hero of a story, or meet one. The columns are the
-fields of `world.Character`: name, kind, he or she, trait, work, what one finds them doing, home, favourite food,
+fields of `Character`: name, kind, he or she, trait, work, what one finds them doing, home, favourite food,
 skill, fear, the mark that they leave, the saying, and what the valley says about them.
 """
 
-from .world import Character
+from dataclasses import dataclass
+
+from .world import PLACES, WARES
+
+PRESENT = {"looked": "looks", "made": "makes", "ran": "runs", "taught": "teaches", "sold": "sells", "rowed": "rows",
+           "drew": "draws", "lit": "lights", "carried": "carries", "baked": "bakes", "mixed": "mixes",
+           "mended": "mends", "watched": "watches", "brought": "brings"}
+
+
+@dataclass(frozen=True)
+class Character:
+    """Someone with fixed traits. In a template `{h.he}`, `{h.him}`, `{h.his}` give "she", "her", "her" for a she."""
+    name: str
+    kind: str
+    he: str
+    trait: str
+    work: str
+    busy: str
+    home: str
+    loves: str
+    skill: str
+    fear: str
+    mark: str
+    saying: str
+    quirks: tuple
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def him(self):
+        return {"he": "him", "she": "her"}[self.he]
+
+    @property
+    def his(self):
+        return {"he": "his", "she": "her"}[self.he]
+
+    @property
+    def He(self):
+        return self.he.capitalize()
+
+    @property
+    def His(self):
+        return self.his.capitalize()
+
+    @property
+    def full(self):
+        return f"{self.name} the {self.kind}"
+
+    @property
+    def place(self):
+        return PLACES[self.home]
+
+    @property
+    def favourite(self):
+        return WARES[self.loves]
+
+    @property
+    def works(self):
+        """The work in the present tense: "ran the mill" is "runs the mill"."""
+        verb, rest = self.work.split(" ", 1)
+        return f"{PRESENT[verb]} {rest}"
+
+    @property
+    def known(self):
+        """What the valley says about them, as a template: one of the quirks, after the trait that explains it."""
+        quirk = "|".join(self.quirks)
+        return f"[You know:|As you know,|Everyone knew that] {self.name} was very {self.trait}. [{quirk}]"
+
+    @property
+    def says(self):
+        """The saying as speech: a full stop inside the quotes becomes a comma, as English wants it."""
+        spoken = self.saying[:-1] + "," if self.saying.endswith(".") else self.saying
+        return f'"{spoken}" said {self.name}[, as always|].'
+
+    @property
+    def adds(self):
+        """The saying as one more remark of whoever spoke just before."""
+        return f'[Then {self.he} added|And, as always|{self.He} added]: "{self.saying}"'
+
 
 CHARACTERS = tuple(Character(*row) for row in (
     ("Moss", "toad", "he", "slow", "looked after the well", "washing his bucket", "well", "plum", "swim",
@@ -95,7 +174,7 @@ CHARACTERS = tuple(Character(*row) for row in (
      ("He knew every secret in the valley, and so did all his friends.",
       "He brought the news so early that it had not happened yet.")),
     ("Ember", "dragon", "she", "polite", "lit the fires in winter", "drying socks with her nose", "cave", "pepper",
-     "burn", "deep water", "a little smoke", "Pardon the smoke.",
+     "blow fire", "deep water", "a little smoke", "Pardon the smoke.",
      ("She said sorry to every log before she burned it.",
       "When she sneezed, the whole valley had toast.")),
 ))

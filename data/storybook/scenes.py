@@ -11,13 +11,13 @@ LOOSE_ENDS = (      # what is said in passing, and how the ending comes back to 
      "When {h} came home, the door was open, and [a duck sat in {h.his} chair|{ducks} ducks sat at {h.his} table]. "
      '"[You are late|The soup is cold|Shut the door, please]," said the duck[| with the biggest feet].'),
     ("That morning {h} had put some soup on the fire[, and then forgot it|].",
-     "The soup at home was [black by then, and {h} called it toast|just right by then, and {h} ate {bowls} bowls of "
-     "it]."),
+     "The soup at home was [black by then, and {h} called it toast|just right by then, and {h} ate {bowls} bowls "
+     "of it]."),
     ("A small cloud followed {h} that day and would not say why.",
      "The small cloud [rained once, just on {h}, and went home happy|waited over the roof all night, like a dog]."),
     ("{h} met a snail. \"[I am going to the feast on Friday|I am off to see the sea],\" said the snail.",
      "As for the snail, it [got there at last, one year late, and had a very good time|had not gone far]."),
-    ("{h.He} put a stone in {h.his} pocket, for luck.",
+    ("{h} put a stone in {h.his} pocket, for luck.",
      "The lucky stone lay [on the table|by the bed] that night, [and felt that it had done well|and said nothing, "
      "as always]."),
     ("A little frog asked if it could come too, and {h} put it under {h.his} hat.",
@@ -41,11 +41,11 @@ CHATS = (          # what one is asked on the path, and what one says
 JOKES = (
     ("Why does the snail carry a house", "Because nobody else will carry it"),
     ("Why is the moon so thin today", "Because it gave half of the light away"),
-    ("Why do ducks have flat feet", "From jumping on frogs, and now the frogs are flat as well"),
+    ("Why do ducks walk in a line", "Because the path is so thin, and the ducks are not"),
     ("What did the left shoe say to the right shoe", "You go first, and then I will"),
     ("Why did the clock stop", "It had no more time"),
     ("How do you wake a stone", "You do not, it is much nicer asleep"),
-    ("Why is the sea full of salt", "Because the fish do not like sugar"),
+    ("What does the river do on Sundays", "It runs, it has never learned to walk"),
     ("What is the best thing to put into a pie", "Teeth"),
     ("Why did the bun sit in the sun", "It wanted to be toast"),
     ("Who is always late but never in a hurry", "The last duck"),
@@ -53,13 +53,13 @@ JOKES = (
 
 EVENINGS = {
     "spring": "[The frogs sang|The first star came out|It smelled of rain], and {h} [slept well|was happy|went to "
-    "bed].",
+              "bed].",
     "summer": "[The sun went down late|The warm stars came out|The bees went home], and {h} [slept well|was "
-    "happy|sat outside].",
+              "happy|sat outside].",
     "autumn": "[The fog came back|The moon was big and yellow|The leaves fell], and {h} [slept well|was happy|made "
-    "tea].",
+              "tea].",
     "winter": "[It snowed all night|The stars were like ice|The fire was warm], and {h} [slept well|was happy|made "
-    "tea].",
+              "tea].",
 }
 
 GENERAL_MORALS = ("a friend is never far, but sometimes slow", "soup is better with two spoons",
@@ -76,15 +76,15 @@ def opening(story):
         "{h.place.at} lived {h.full}, who {h.work}.",
         "There was once a {h.trait} {h.kind} [by the name of|called] {h}, who lived {h.place.at} and {h.work}.",
         "In all the valley there was no {h.kind} as {h.trait} as {h}, who lived {h.place.at} and {h.work}."))
-    hero += " " + story.pick(story.hero.quirks)
-    first = [weather, hero] if story.chance(0.4) else [hero, weather] if story.chance(0.6) else [hero]
-    story.tell(*first)
+    if story.chance(0.6):
+        hero += " " + story.pick(story.hero.quirks)
+    story.tell(*story.pick(([hero], [hero], [weather, hero], [hero, weather])))
 
 
 def on_the_way(story):
-    """Tell one or two small events between leaving and arriving."""
+    """Tell at most two small events between leaving and arriving."""
     events = [meet_someone, hear_a_joke, count_along_the_path, rest_and_eat, begin_loose_end, look_around]
-    for _ in range(1 + story.chance(0.4)):
+    for _ in range(story.pick((0, 0, 1, 1, 2))):
         event = story.pick(events)
         events.remove(event)
         event(story)
@@ -108,7 +108,7 @@ def hear_a_joke(story):
     story.enter("joker")
     question, answer = story.pick(JOKES)
     story.paragraph("[On the path|{joker.place.at}] {h} met {joker.full}. \"{question}?\" asked {joker}.",
-                    '"I do not know," said {h}.' if story.chance(0.5) else '"[Why|Tell me]?" asked {h}.',
+                    '"I do not know," said {h}.' if story.chance(0.5) else '"Tell me," said {h}.',
                     '"{answer}," said {joker}, and laughed [all alone|until it hurt|like a duck].',
                     question=question, answer=answer)
 
@@ -119,8 +119,7 @@ def count_along_the_path(story):
     story.tell("[There were|{h} saw] {a} {beasts} on the left of the path and {b} on the right.",
                '"{A} and {b} make {sum}," said {h}, [who liked to be sure|and walked on|and the {beasts} agreed].',
                a=NUMBERS[a], b=NUMBERS[b], A=NUMBERS[a].capitalize(), sum=NUMBERS[a + b],
-               beasts=story.pick(("birds", "ducks") if story.season == "winter" else ("birds",
-                                                                                      "ducks", "frogs", "snails")))
+               beasts=story.pick(("birds", "ducks", "frogs", "snails")[:2 if story.season == "winter" else 4]))
 
 
 def rest_and_eat(story):
@@ -164,7 +163,7 @@ def ending(story):
     moral = story.moral if story.chance(0.75) else story.pick(GENERAL_MORALS)
     closings = [f"[And so everyone learned that|Since that day the valley knows that|It is true:] {moral}.",
                 EVENINGS[story.season], "{h.says}"]
-    for _ in range(1 + story.chance(0.5)):
+    for _ in range(1 + story.chance(0.3)):
         closing = story.pick(closings)
         closings.remove(closing)
         story.tell(closing)

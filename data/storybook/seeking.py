@@ -18,15 +18,14 @@ def wanting(story):
     story.paragraph("[That week|In those days|As it was,] {why}. So {h} wanted {a_red_t} {use}."
                     if story.chance(0.5) else "{h} wanted {a_red_t} {use}, because {why}.")
     story.tell('"[A day without {a_t} is only half a day|I need {a_t}, and I need it soon|I dream of {a_t} every '
-               'night]," '
-               "said {h}." if story.chance(0.6) else "{h.He} thought of it [in the morning and in the evening|all "
-               "day long].")
+               'night]," said {h}.' if story.chance(0.6) else
+               "{h.He} thought of it [in the morning and in the evening|all day long].")
 
 
 def having(story):
     """The wish came true: what the thing did."""
-    story.tell("[So {h} had {h.his} {red_t} at last.|Now the {red_t} belonged to {h}.|{h} carried the {red_t} "
-               "home.]", "{joy}.")
+    story.tell("[So {h} had {h.his} {red_t} at last.|Now the {red_t} belonged to {h}.|{h} carried the {red_t} home.]",
+               "{joy}.")
 
 
 def earn(story):
@@ -37,8 +36,8 @@ def earn(story):
     story.title = "[{h} and the {red_t}|The {red_t}|{price} coins for {a_t}]"
     story.moral = "small coins make a big day"
     story.know(price=NUMBERS[price])
-    story.tell("{f.full} had {a_red_t} and would sell it for {price} coins.", "{h} looked [under {h.his} bed|in all "
-               "{h.his} shoes|behind the clock|in the old teapot].")
+    story.tell("{f.full} had {a_red_t} and would sell it for {price} coins.",
+               "{h} looked [under {h.his} bed|in all {h.his} shoes|behind the clock|in the old teapot].")
     story.gain(hero, COIN, story.number(2, 4), "found")
     story.tell('"[That is not enough|You need more]," said {f}. "[But I can wait|Come back when you have {price}]."')
     jobs, first = list(JOBS), "First"
@@ -121,7 +120,6 @@ def make(story):
         story.tell("[{o.full}|{o}, who {o.work},] gave {h} {part}[| and asked for nothing| and a bun].", part=part)
     on_the_way(story)
     story.paragraph("{f} took {a}, {b} and {c} and began. [There was a bang|There was much noise|It took all day], "
-                    "and then it "
-                    "was [ready|done].",
+                    "and then it was [ready|done].",
                     '"[It is not pretty|It has one side too many], but it is {a_t}," said {f}. {f.adds}')
     having(story)

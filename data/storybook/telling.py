@@ -1,7 +1,8 @@
 """How facts become sentences: a template language of two signs, and a story that remembers what it has said.
 
-Before this file: `world`. After it: `story.tell("[One day|Once], {h} went to {p}.")` picks one of the alternatives
-in brackets, fills in the facts in braces, and repeats until neither is left, so a fact may itself be a template.
+Before this file: `world` and `people`. After it: `story.tell("[One day|Once], {h} went to {p}.")` picks one of the
+alternatives in brackets, fills in the facts in braces, and repeats until neither is left, so a fact may itself be a
+template.
 All chance comes from `rng.random()`, the one method whose sequence Python promises never to change.
 """
 

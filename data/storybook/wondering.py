@@ -6,13 +6,12 @@ Before this file: `scenes`. After it: all the plots have been told; `make_storie
 from .scenes import arrive, on_the_way
 
 CONTESTS = (        # what is judged, the trait that wins it, and the sentence of the winner
-    ("who could sit still the longest", "slow sleepy lazy patient", "{f} sat so still that a bird built a nest on "
-     "{f.him}"),
+    ("who could sit still the longest", "slow sleepy lazy patient",
+     "{f} sat so still that a bird built a nest on {f.him}"),
     ("who could shout the loudest", "loud bossy proud grumpy", "{f} shouted, and two hats and a roof flew away"),
     ("who could run a hundred steps the fastest", "quick brave cheerful", "{f} was back before the others had begun"),
-    ("who could ask the hardest question", "curious clever wise nosy", "{f} asked where the dark goes in the "
-     "morning, and "
-     "nobody knew"),
+    ("who could ask the hardest question", "curious clever wise nosy",
+     "{f} asked where the dark goes in the morning, and nobody knew"),
     ("who could carry an egg on the head", "gentle careful neat shy polite", "{f} walked as if the egg were asleep"),
     ("who could say no the longest", "stubborn grumpy proud", "{f} said no until Tuesday"),
     ("who could forget the most", "forgetful sleepy lazy", "{f} forgot that there was a contest, and so {f} won"),
@@ -27,17 +26,17 @@ NOISES = (          # the noise, what everyone feared, what it was
     ("scratch, scratch", "a monster with long nails", "a hungry frog was drawing a bun on the wall"),
 )
 RIDDLES = (
-    ("I have one leg and a hat, and I stand in the wood after the rain", "a mushroom"),
-    ("I follow you all day, and at noon I hide under your feet", "a shadow"),
-    ("I have no mouth, but I always have the last word in the cave", "an echo"),
-    ("I get thin and fat again each month, but I never eat", "the moon"),
-    ("I have two hands and point all day, but I am not rude", "a clock"),
+    ("Last night I was not there, and now I stand in the wet grass with my hat on", "a mushroom"),
+    ("At noon I hide under your feet, and in the evening I am taller than you", "a shadow"),
+    ("Ask me something in the cave, and I will ask you the same", "an echo"),
+    ("I get thin and round again, and nobody has seen me eat", "the moon"),
+    ("I point at twelve things all day, but I am not rude", "a clock"),
     ("I open when the sky cries and shut when it smiles", "an umbrella"),
     ("I wear white in winter and green in summer, and I never take a step", "the hill"),
-    ("I am the only one who may sleep with shoes on, and I have no feet", "a shoe box"),
-    ("I run up the hill and down the hill, but I never move", "a path"),
-    ("I am full of holes, but I hold your toes all day", "an old sock"),
-    ("I eat wood all winter, and I am dead when I drink", "a fire"),
+    ("I have two shoes and no feet", "a shoe box"),
+    ("I know the way to the market, but I have never been there alone", "a path"),
+    ("I have one hole at the top and one at the toe, and I am warm in the middle", "an old sock"),
+    ("I dance on a log all night and leave only grey dust", "a fire"),
     ("I was born in a cloud, and I die on a warm nose", "a snowflake"),
 )
 MACHINES = (        # what to catch, in what, the failure, the use of it all
@@ -45,8 +44,8 @@ MACHINES = (        # what to catch, in what, the failure, the use of it all
     ("the wind", "a sack", "the sack flew away with {h.his} hat", "a sack that flies is a kind of kite"),
     ("the echo", "a bottle", "the bottle said only what {h} said", "at last somebody agreed with {h}"),
     ("the moonlight", "a bucket", "by day the bucket was dark", "there were frogs in it, and they sang"),
-    ("a cloud", "a net", "the cloud went through and left the net wet", "the wet net was just right to water the "
-     "flowers"),
+    ("a cloud", "a net", "the cloud went through and left the net wet",
+     "the wet net was just right to water the flowers"),
     ("the smell of bread", "a box", "the box smelled of box", "a box is always good to sit on"),
     ("yesterday", "a drawer", "only old socks were in it", "they were the socks that {h} had lost last year"),
 )
@@ -62,19 +61,17 @@ def letter(story):
     story.title = "[The letter|A letter for someone|A letter without a name]"
     story.moral = "what we are is a kind of name"
     story.place()
-    story.paragraph("{p.at} {h} found a letter. There was no name on it. It said only: "
-                    '"For [the one who is so {f.trait}|my {f.trait} friend]."')
+    story.paragraph('{p.at} {h} found a letter. There was no name on it. It said only: "For [the one who is so '
+                    '{f.trait}|my {f.trait} friend]."')
     on_the_way(story)
     story.paragraph('First {h} took it to {o.full}. "Is this for you?" asked {h}. "No," said {o}, "I am not '
-                    '{f.trait}, '
-                    '[I am {o.trait}|I am just the one who {o.works}]." {o.adds}')
+                    '{f.trait}, [I am {o.trait}|I am just the one who {o.works}]." {o.adds}')
     story.paragraph('{h} thought about it [under a tree|all through lunch]. "Who is so {f.trait}?" said {h}. "[Of '
                     'course|I know]! That can only be {f}, who {f.works}."',
                     "{f.full} was {f.busy}. {f.known} {f.He} opened the letter and read: \"{news}.\"",
-                    "{f} [read it three times|turned pink|put it next to {f.his} heart]. "
-                    '"[Who wrote it|Who is it from]?" asked {h}. "[You did, last spring|It does not say|I did, and '
-                    'I forgot]," said '
-                    "{f}. [They laughed for a long time.|{f.adds}]")
+                    '{f} [read it three times|turned pink|put it next to {f.his} heart]. "[Who wrote it|Who is it '
+                    'from]?" asked {h}. "[You did, last spring|It does not say|I did, and I forgot]," said {f}. '
+                    "[They laughed for a long time.|{f.adds}]")
 
 
 def contest(story):
@@ -96,10 +93,9 @@ def contest(story):
                     "Then came {h}. [{h} did well until a fly came.|{h} was good, but not good enough.|{h} did "
                     "{h.his} best.]",
                     "Last came {f.full}. {win}. {f.says}")
-    story.paragraph("[Everyone clapped.|The ducks clapped with their feet.] {f} won {prize}. "
-                    "\"[Will you teach me|How did you do it]?\" asked {h}. \"[I am just {f.trait}|I did nothing at "
-                    "all],\" said {f}. "
-                    "\"[You are good at other things|Nobody is as {h.trait} as you].\"")
+    story.paragraph('[Everyone clapped.|The ducks clapped with their feet.] {f} won {prize}. "[Will you teach '
+                    'me|How did you do it]?" asked {h}. "[I am just {f.trait}|I did nothing at all]," said {f}. '
+                    '"[You are good at other things|Nobody is as {h.trait} as you]."')
 
 
 def noise(story):
@@ -112,15 +108,14 @@ def noise(story):
     story.moral = "a thing is half as big with the light on"
     story.paragraph("[One night|At midnight] {h} heard a noise: {sound}! It stopped. Then it came again: {sound}!",
                     '"[That is|It must be] {feared}," [said|whispered] {h}, and pulled the blanket up.')
-    story.paragraph("In the morning {h} told {o.full} about it. {o.known} "
-                    "\"[Was it big|Did it have teeth]?\" asked {o}. {o.adds}")
+    story.paragraph('In the morning {h} told {o.full} about it. {o.known} "[Was it big|Did it have teeth]?" asked '
+                    "{o}. {o.adds}")
     on_the_way(story)
     story.paragraph("That night they took a lantern and went to look, {o} [first|behind], {h} very close.",
-                    "{sound}! It came from {f.place}. They opened the door, and what did they see? "
-                    "They were at the house of {f.full}, and {was}.",
-                    '"[Good evening|Is it morning]?" said {f}. {f.adds}', "{h} [laughed|was a little red]. [They "
-                    "all had soup.|"
-                    "Then they had tea together, all three.]")
+                    "{sound}! It came from {f.place}. They opened the door, and what did they see? They were at the "
+                    "house of {f.full}, and {was}.",
+                    '"[Who is there|Is it morning]?" said {f}. {f.adds}',
+                    "{h} [laughed|was a little red]. [They all had soup.|Then they had tea together, all three.]")
 
 
 def riddle(story):
@@ -129,25 +124,22 @@ def riddle(story):
     story.enter("f", other_pronoun=True)
     story.enter("o")
     story.know(question=question, answer=answer, goal=story.place())
-    story.know(wrong=story.pick([a for _, a in RIDDLES if a != answer]), prize=story.pick(("a pie",
-                                                                                           "a warm bun", "a big "
-                                                                                           "cake")))
+    story.know(wrong=story.pick([other for _, other in RIDDLES if other != answer]),
+               prize=story.pick(("a pie", "a warm bun", "a big cake")))
     story.title = "[The riddle of {f}|A riddle|{h} must guess]"
     story.moral = "a good question is a gift with a knot in it"
     story.paragraph("{h} wanted to go to {goal}[, because there was music there|, to see a friend|, just for fun].")
     on_the_way(story)
-    story.paragraph("But on the path sat {f.full}. \"[Stop|Wait]! I have a riddle,\" said {f}. \"If you know it, "
-                    "you may go on, "
-                    'and I will give you {prize}." {f.adds}', '{f} stood up and said: "{question}. What am I?"')
+    story.paragraph('But on the path sat {f.full}. "[Stop|Wait]! I have a riddle," said {f}. "If you know it, you '
+                    'may go on, and I will give you {prize}." {f.adds}',
+                    '{f} stood up and said: "{question}. What am I?"')
     story.paragraph('{h} thought. "You are {wrong}," said {h}. "[Wrong|No|Cold, very cold]," said {f}.',
-                    "{o.full} came by and [listened|sat down]. \"{wrong_again}?\" asked {o}. \"No,\" said {f}. "
-                    "{o.says}",
+                    '{o.full} came by and [listened|sat down]. "{wrong_again}?" asked {o}. "No," said {f}. {o.says}',
                     wrong_again=story.pick(("A pie", "A cold", "Me", "Is it soup", "A duck")))
-    story.paragraph("{h} looked [up|down|at the sky] and thought [of home|of lunch|again]. \"[Now I have it|I "
-                    "know]!\" cried {h}. "
-                    '"It is {answer}!"', '"[Right|Yes]!" cried {f}, and gave {h} {prize}. {h} gave half of it to '
-                    '{o}, and they '
-                    "all went on to {goal} together.")
+    story.paragraph('{h} looked [up|down|at the sky] and thought [of home|of lunch|again]. "[Now I have it|I '
+                    'know]!" cried {h}. "It is {answer}!"',
+                    '"[Right|Yes]!" cried {f}, and gave {h} {prize}. {h} gave half of it to {o}, and they all went '
+                    "on to {goal} together.")
 
 
 def machine(story):
@@ -158,16 +150,14 @@ def machine(story):
     story.know(what=what, vessel=vessel, failure=failure, use=use)
     story.title = "[How {h} caught {what}|{h} and {what}|The great idea of {h}]"
     story.moral = "even a bad idea can have a good ending"
-    story.paragraph("{h} had an idea. It was [a big one|so big that it hurt]. \"I will catch {what} in {vessel},\" "
+    story.paragraph('{h} had an idea. It was [a big one|so big that it hurt]. "I will catch {what} in {vessel}," '
                     "said {h}.",
                     '"[Why|What for]?" asked {f.full}. "[To have it in winter|To look at it closely|Because nobody '
-                    'has one]," '
-                    "said {h}. {f.says}")
+                    'has one]," said {h}. {f.says}')
     on_the_way(story)
     story.paragraph("{o.full} lent {h} {vessel}. {o.says} All [day|night] {h} [stood and waited|ran up and down], "
-                    "and [late|early] "
-                    "{h.he} shut it with a bang. \"Got it!\" cried {h}.",
+                    'and [late|early] {h.he} shut it with a bang. "Got it!" cried {h}.',
                     "But when they looked, {failure}. [{f} tried not to laugh.|{f} said nothing, and said it "
                     "kindly.]")
-    story.paragraph("{h} sat down and [sighed|was sad for a while]. Then {f} came, looked again, and laughed: "
-                    "{use}.", '"[You see|So]," said {f}, "it was a good idea [after all|from behind]."')
+    story.paragraph("{h} sat down and [sighed|was sad for a while]. Then {f} came, looked again, and laughed: {use}.",
+                    '"[You see|So]," said {f}, "it was a good idea [after all|from behind]."')

@@ -1,7 +1,7 @@
-"""The valley: its people, places, food, things and weather, as tables.
+"""The valley: its places, food, things and weather, as tables.
 
 Before this file: nothing. After it: every fixed fact that a story may use. Nothing here is chosen at random, so a
-fact (Moss is a toad, he is slow, he loves plums) is the same in every story, and a model can learn it.
+fact (plums are picked in the orchard, in summer and autumn) is the same in every story, and a model can learn it.
 """
 
 from dataclasses import dataclass
@@ -54,89 +54,12 @@ class Thing:
     seasons: str = ""
 
 
-@dataclass(frozen=True)
-class Character:
-    """Someone with fixed traits. In a template `{h.he}`, `{h.him}`, `{h.his}` give "she", "her", "her" for a she."""
-    name: str
-    kind: str
-    he: str
-    trait: str
-    work: str
-    busy: str
-    home: str
-    loves: str
-    skill: str
-    fear: str
-    mark: str
-    saying: str
-    quirks: tuple
-
-    def __str__(self):
-        return self.name
-
-    @property
-    def him(self):
-        return {"he": "him", "she": "her"}[self.he]
-
-    @property
-    def his(self):
-        return {"he": "his", "she": "her"}[self.he]
-
-    @property
-    def He(self):
-        return self.he.capitalize()
-
-    @property
-    def His(self):
-        return self.his.capitalize()
-
-    @property
-    def full(self):
-        return f"{self.name} the {self.kind}"
-
-    @property
-    def place(self):
-        return PLACES[self.home]
-
-    @property
-    def favourite(self):
-        return WARES[self.loves]
-
-    @property
-    def works(self):
-        """The work in the present tense: "ran the mill" is "runs the mill"."""
-        verb, rest = self.work.split(" ", 1)
-        return f"{PRESENT[verb]} {rest}"
-
-    @property
-    def known(self):
-        """What the valley says about them, as a template: one of the quirks, after the trait that explains it."""
-        quirk = "|".join(self.quirks)
-        return f"[You know:|As you know,|Everyone knew that] {self.name} was very {self.trait}. [{quirk}]"
-
-    @property
-    def says(self):
-        """The saying as speech: a full stop inside the quotes becomes a comma, as English wants it."""
-        spoken = self.saying[:-1] + "," if self.saying.endswith(".") else self.saying
-        return f'"{spoken}" said {self.name}[, as always|].'
-
-    @property
-    def adds(self):
-        """The saying as one more remark of whoever spoke just before."""
-        return f'[Then {self.he} added|And, as always|{self.He} added]: "{self.saying}"'
-
-
-PRESENT = {"looked": "looks", "made": "makes", "ran": "runs", "taught": "teaches", "sold": "sells", "rowed": "rows",
-           "drew": "draws", "lit": "lights", "carried": "carries", "baked": "bakes", "mixed": "mixes",
-           "mended": "mends", "watched": "watches", "brought": "brings"}
-
-
 PLACES = {
     "well": Place("the old well", "by", "The water in it was so deep that it held a piece of the sky."),
     "hill": Place("the windy hill", "on", "The long grass lay down and got up again in the wind."),
     "mill": Place("the mill", "at", "The big wheel went round and round and was never late."),
-    "market": Place("the market", "at", "There were red tents, tall towers of cheese and a man who sold only left "
-                    "shoes."),
+    "market": Place("the market", "at",
+                    "There were red tents, tall towers of cheese and a man who sold only left shoes."),
     "river": Place("the river", "by", "The river was telling the stones the same story as every day."),
     "bridge": Place("the stone bridge", "by", "The bridge had one foot on each side and wet toes in the middle."),
     "wood": Place("the oak wood", "in", "The light fell through the branches in small gold coins."),

@@ -172,7 +172,7 @@ def erf(x):
     series *= near * (2 / math.sqrt(math.pi))
 
     sign = 1 - 2 * (x.real < 0).astype(x.real.dtype)
-    far = np.where(inside, 3, sign * x)
+    far = np.where(inside, 3, np.minimum(sign * x, 27))      # exp(-27^2) = 0: from there on erf is 1, also at infinity
     u = ((far - 3) / (far + 3) - 0.25) / 0.75
     tail = _horner(u, ERFC) * np.exp(-far * far) / (1 + 2 * far)
     return np.where(inside, series, sign * (1 - tail))

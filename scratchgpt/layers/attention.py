@@ -63,7 +63,8 @@ class MultiHeadAttention(Module):
 
     project   FusedProjections or SeparateProjections, C -> H D       out  Linear, H D -> C
     n_head    H                                                       dropout  Dropout on the probabilities
-    Keeps x, q, k, v, the probabilities (B, H, T, S) and the merged heads.
+    Keeps x, the memory if there is one, q, k, v, the probabilities (B, H, T, S) and the merged heads (B, T, H D); with
+    dropout also the factors on the probabilities (B, H, T, S). With a cache, k and v are the cache's whole buffers.
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
     """
 
@@ -94,7 +95,8 @@ class MultiHeadAttention(Module):
 
         def backward(dy):
             dq, dk, dv = attend_back(dy)                            # back through step 2
-            return project_back(*(_merge(d[:, :, -T_new:]) for d in (dq, dk, dv)))      # back through step 1
+            dk, dv = dk[:, :, -T_new:], dv[:, :, -T_new:]           # (B, H, S, D) -> (B, H, T, D)
+            return project_back(_merge(dq), _merge(dk), _merge(dv))                     # back through step 1
         return y, backward
 
     def _read_memory(self, x, cache, mask, rng, maps):

@@ -27,7 +27,7 @@ class Embedding(Module):
         return formulas.embedding(ids, self.weight.data), backward
 
     def unembed(self, h):
-        """The table as a head: logits = h W^T.    h (..., C) -> (..., V)"""
+        """The table as a head: logits = h W^T. Keeps h.    h (..., C) -> (..., V)"""
         def backward(dlogits):
             self.weight.add_grad_of(formulas.linear_weight_gradient, dlogits, h)
             return formulas.linear_input_gradient(dlogits, self.weight.data.T)

@@ -54,10 +54,11 @@ class RMSNorm(Module):
 
 
 class BatchNorm(Module):
-    """y = w (x - mean) / sqrt(var + eps) + b over the batch, one channel at a time; w ones, b zeros. Keeps x.
+    """y = w (x - mean) / sqrt(var + eps) + b over the batch, one channel at a time; w ones, b zeros.
 
     `forward(x, training=True)` normalises by the batch and moves the running averages by `momentum` (the variance
     with Bessel's correction, as PyTorch does); `forward(x)` normalises by the running averages, which are constants.
+    In training it keeps x; else the normalised x and sqrt(var + eps), (C,).
     Source: as `formulas.batch_norm`.
     """
 

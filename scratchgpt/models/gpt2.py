@@ -93,7 +93,8 @@ class GPT2(LanguageModel):
         h_0 = wte[ids] + wpe[0..T-1]      h_l = Block_l(h_{l-1})      logits = LN(h_L) wte^T
 
     Weights start from N(0, 0.02^2), residual projections from N(0, 0.02^2 / (2 L)), biases from 0, gains from 1.
-    Keeps what its blocks keep; with `checkpoint_activations` only each block's input.
+    Keeps the ids, the input and the output of the last norm, and what its blocks keep; with `checkpoint_activations` of
+    each block only its input, and the mask. Dropout on the embeddings adds a byte for each of B T C.
     Source: Radford et al. 2019, Language models are unsupervised multitask learners, section 2.3, and its code.
     """
 

@@ -1,0 +1,134 @@
+"""The nonlinearities: what they are, what their slopes are, and how they end at both ends of the line."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scratchgpt import formulas
+from tests import oracles
+from tests.checks import checks
+from tests.formulas.twins import assert_close, check_twin, draw, frozen, leads, scales, seeds, sizes
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+TWINS = {formulas.gelu: formulas.gelu_backward, formulas.gelu_tanh: formulas.gelu_tanh_backward,
+         formulas.silu: formulas.silu_backward, formulas.erf: formulas.erf_backward}
+numbers = st.floats(-40, 40)
+
+
+def after_its_output(dy, x):
+    return formulas.sigmoid_backward(dy, frozen(formulas.sigmoid(x)))
+
+
+@checks(formulas.relu, formulas.gelu, formulas.gelu_tanh, formulas.silu, formulas.sigmoid)
+@pytest.mark.parametrize("name", ["relu", "gelu", "gelu_tanh", "silu", "sigmoid"])
+@given(lead=leads, C=sizes, scale=scales, seed=seeds)
+def test_activations_equal_their_definitions(name, lead, C, scale, seed):
+    x = draw(seed, (*lead, C), scale=scale)
+    assert_close(getattr(formulas, name)(x), getattr(oracles, name)(x))
+
+
+@checks(formulas.gelu, formulas.gelu_backward, formulas.gelu_tanh, formulas.gelu_tanh_backward, formulas.silu,
+        formulas.silu_backward, formulas.erf, formulas.erf_backward)
+@pytest.mark.parametrize("formula", TWINS, ids=lambda f: f.__name__)
+@given(lead=leads, C=sizes, scale=scales, seed=seeds)
+def test_slopes_of_the_smooth_activations(formula, lead, C, scale, seed):
+    check_twin(formula, TWINS[formula], draw(seed, (*lead, C), scale=scale), seed=seed)
+
+
+@checks(formulas.sigmoid, formulas.sigmoid_backward)
+@given(lead=leads, C=sizes, scale=scales, seed=seeds)
+def test_the_slope_of_the_sigmoid_follows_from_its_output(lead, C, scale, seed):
+    check_twin(formulas.sigmoid, after_its_output, draw(seed, (*lead, C), scale=scale), seed=seed)
+
+
+@checks(formulas.relu, formulas.relu_backward)
+@given(lead=leads, C=sizes, scale=scales, seed=seeds)
+def test_the_slope_of_relu_on_both_sides_of_its_corner(lead, C, scale, seed):
+    x = draw(seed, (*lead, C), scale=scale)
+    check_twin(formulas.relu, formulas.relu_backward, frozen(x + 1e-3 * np.sign(x)), seed=seed)
+
+
+@checks(formulas.relu_backward)
+def test_relu_has_slope_zero_at_zero():
+    np.testing.assert_array_equal(formulas.relu_backward(np.ones(4), np.array([-1e-300, -0.0, 0.0, 1e-300])), [0, 0, 0, 1])
+
+
+@checks(formulas.erf)
+@given(numbers)
+@example(0.9079)
+@example(1.0)
+@example(math.nextafter(1.0, 0))
+@example(5e-324)
+def test_erf_is_within_3e_16(x):
+    ours = formulas.erf(np.array(x))
+    assert abs(ours - math.erf(x)) <= 3e-16
+    assert abs(ours - math.erf(x)) <= (3e-16 + 1.5e-16) * abs(math.erf(x))      # math.erf is off by 1.5e-16 itself
+
+
+@checks(formulas.erf)
+def test_erf_is_within_3e_16_on_a_fine_grid():
+    x = np.concatenate([np.linspace(-7, 7, 20_001), np.linspace(0.98, 1.02, 4_001)])
+    exact = np.array([math.erf(number) for number in x])
+    assert (np.abs(formulas.erf(x) - exact) <= 4.5e-16 * np.abs(exact)).all()
+    assert np.abs(formulas.erf(x) - exact).max() <= 3e-16
+
+
+@checks(formulas.erf)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_erf_reaches_one_and_keeps_it_to_infinity(dtype):
+    largest = np.finfo(dtype).max
+    x = np.array([6, 27, 28, 1e20, largest, np.inf], dtype)
+    np.testing.assert_array_equal(formulas.erf(x), np.ones(6, dtype))
+    np.testing.assert_array_equal(formulas.erf(-x), -np.ones(6, dtype))
+    assert np.isnan(formulas.erf(np.array([np.nan], dtype))).all()
+
+
+@checks(formulas.erf)
+@given(numbers)
+def test_erf_is_odd_and_keeps_the_sign_of_zero(x):
+    x = np.array(x)
+    assert formulas.erf(-x) == -formulas.erf(x)
+    assert np.signbit(formulas.erf(np.array(-0.0))) and not np.signbit(formulas.erf(np.array(0.0)))
+
+
+@checks(formulas.gelu, formulas.gelu_tanh, formulas.silu)
+@pytest.mark.parametrize("gate", [formulas.gelu, formulas.gelu_tanh, formulas.silu], ids=lambda f: f.__name__)
+@given(numbers)
+def test_a_gate_and_its_mirror_image_differ_by_x(gate, x):
+    x = np.array([x])
+    np.testing.assert_allclose(gate(x) - gate(-x), x, rtol=1e-14, atol=1e-300)
+
+
+@checks(formulas.gelu, formulas.gelu_tanh)
+def test_the_tanh_formula_is_within_5e_4_of_gelu_and_no_closer_than_4e_4():
+    x = np.linspace(-10, 10, 10_001)
+    assert 4e-4 < np.abs(formulas.gelu_tanh(x) - formulas.gelu(x)).max() < 5e-4
+
+
+@checks(formulas.sigmoid)
+@given(numbers)
+def test_sigmoids_of_x_and_minus_x_sum_to_one(x):
+    x = np.array([x])
+    np.testing.assert_allclose(formulas.sigmoid(x) + formulas.sigmoid(-x), 1, rtol=1e-15)
+
+
+@checks(formulas.relu, formulas.gelu, formulas.gelu_tanh, formulas.silu)
+@pytest.mark.parametrize("name", ["relu", "gelu", "gelu_tanh", "silu"])
+@pytest.mark.parametrize("dtype, far", [(np.float32, 1e12), (np.float64, 1e100)])
+def test_far_out_every_gate_is_open_or_shut(name, dtype, far):
+    x = np.array([far, -far, 0.0], dtype)
+    np.testing.assert_array_equal(getattr(formulas, name)(x), np.array([far, 0, 0], dtype))
+    slopes = getattr(formulas, f"{name}_backward")(np.ones(3, dtype), x)
+    np.testing.assert_array_equal(slopes[:2], [1, 0])
+
+
+@checks(formulas.sigmoid, formulas.sigmoid_backward)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_sigmoid_does_not_overflow(dtype):
+    y = formulas.sigmoid(np.array([-np.inf, np.finfo(dtype).min, -1e4, 0, 1e4, np.finfo(dtype).max, np.inf], dtype))
+    np.testing.assert_array_equal(y, np.array([0, 0, 0, 0.5, 1, 1, 1], dtype))
+    np.testing.assert_array_equal(formulas.sigmoid_backward(np.ones(7, dtype), y), [0, 0, 0, 0.25, 0, 0, 0])
