@@ -39,7 +39,7 @@ def atomic_write(path, mode="w"):
 
 def sweep(folder):
     """Delete the temporary files that a kill in the middle of `atomic_write` left in `folder`."""
-    for path in Path(folder).glob(".*.tmp"):
+    for path in Path(folder).glob(".*." + 8 * "[0-9a-f]" + ".tmp"):
         path.unlink(missing_ok=True)
 
 

@@ -14,6 +14,7 @@ thread or eight give the same bits.
 """
 
 import functools
+import inspect
 import math
 import os
 import threading
@@ -21,6 +22,7 @@ import threading
 import numpy as np
 
 PIECE = 1 << 16          # elements in a piece: 256 KB of float32, a few temporaries of which fit in a core's cache
+SHARED = 1 << 17         # and in one that threads share: large enough that they seldom meet at Python's lock
 
 
 def by_rows(core, sums=()):
@@ -31,35 +33,55 @@ def by_rows(core, sums=()):
     core   trailing axes that belong together: 0 for element-wise formulas, 1 for formulas of one row (..., C)
     sums   positions in the returned tuple of results that are sums over all rows, not one per row
     The first argument rules: arguments with its number of axes and its leading shape are cut alike; all others,
-    such as a weight (C,), are handed whole. Only large NumPy arrays are cut.
+    such as a weight (C,), are handed whole. Only large NumPy arrays are cut. A formula with a parameter `out` gives
+    one result of the shape and dtype of its first argument, and writes it straight to where it belongs.
     Source: loop tiling (Wolf & Lam 1991), on whole NumPy operations.
     """
     def decorate(formula):
+        writes = "out" in inspect.signature(formula).parameters
+
         @functools.wraps(formula)
-        def tiled(x, *args, **options):
-            if not isinstance(x, np.ndarray) or x.size < 2 * PIECE or x.ndim <= core:
-                return formula(x, *args, **options)
+        def tiled(*args, **options):
+            values = [*args, *options.values()]
+            x = values[0] if values else None
+            if not isinstance(x, np.ndarray) or x.size < 2 * PIECE or x.ndim <= core or "out" in options:
+                return formula(*args, **options)
             lead = x.shape[:x.ndim - core]
-            args = [x, *args, *options.values()]
-            cut = [isinstance(a, np.ndarray) and a.ndim == x.ndim and a.shape[:len(lead)] == lead for a in args]
-            if len(lead) > 1 and not all(a.flags.c_contiguous for a, rows in zip(args, cut) if rows):
-                return formula(x, *args[1:len(args) - len(options)], **options)
-            return _tile(formula, lead, args, cut, tuple(options), sums)
+            cut = [isinstance(a, np.ndarray) and a.ndim == x.ndim and a.shape[:len(lead)] == lead for a in values]
+            if len(lead) > 1 and not all(a.flags.c_contiguous if rows else np.ndim(a) <= core
+                                         for a, rows in zip(values, cut)):
+                return formula(*args, **options)              # several leading axes become one, where that is a view
+            return (_write if writes else _lay)(formula, lead, values, cut, tuple(options), sums)
         return tiled
     return decorate
 
 
-def _tile(formula, lead, args, cut, names, sums):
-    """Call formula(*args), the last of them by `names`, on a few rows at a time, and lay the results side by side."""
+def _pieces(lead, args, cut, names):
+    """(slice, positional arguments, named arguments) for a few rows at a time."""
     rows = math.prod(lead)
     height = max(1, PIECE * rows // args[0].size)
     args = [a.reshape(rows, *a.shape[len(lead):]) if c else a for a, c in zip(args, cut)]
     named = len(args) - len(names)
-    whole = None
     for start in range(0, rows, height):
         piece = slice(start, start + height)
         part = [a[piece] if c else a for a, c in zip(args, cut)]
-        result = formula(*part[:named], **dict(zip(names, part[named:])))
+        yield piece, part[:named], dict(zip(names, part[named:]))
+
+
+def _write(formula, lead, args, cut, names, sums):
+    """Let the formula write each piece of its one result in place."""
+    whole = np.empty(args[0].shape, args[0].dtype)
+    flat = whole.reshape(math.prod(lead), *whole.shape[len(lead):])
+    for piece, positional, named in _pieces(lead, args, cut, names):
+        formula(*positional, **named, out=flat[piece])
+    return whole
+
+
+def _lay(formula, lead, args, cut, names, sums):
+    """Lay the results of the pieces side by side; add up those that are sums."""
+    rows, whole = math.prod(lead), None
+    for piece, positional, named in _pieces(lead, args, cut, names):
+        result = formula(*positional, **named)
         results = result if isinstance(result, tuple) else (result,)
         if whole is None:
             whole = [np.zeros(r.shape, r.dtype) if i in sums else np.empty((rows, *r.shape[1:]), r.dtype)
@@ -119,8 +141,8 @@ def for_pieces(update, *arrays):
     Arrays that are small, not contiguous or not NumPy's are handed whole.
     """
     size = arrays[0].size
-    if size <= PIECE or not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
+    if size <= SHARED or not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
         update(*arrays)
         return
     flat = [a.reshape(-1) for a in arrays]
-    run_pieces(lambda i: update(*(a[i * PIECE:(i + 1) * PIECE] for a in flat)), -(-size // PIECE))
+    run_pieces(lambda i: update(*(a[i * SHARED:(i + 1) * SHARED] for a in flat)), -(-size // SHARED))

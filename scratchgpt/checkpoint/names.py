@@ -32,15 +32,15 @@ def rename(arrays, names, model_type):
     """{the field's name: array} -> {our name: array}, for our parameters `names`.
 
     A file without the prefix is read as well, and the constants that some files carry are passed over. What has no
-    place is kept under its foreign name, for `load_state_dict` to list.
+    place, or one that is taken, is kept under its foreign name in quotes, for `load_state_dict` to list.
     """
     prefix, _, constants = TABLES[model_type]
     ours = {foreign_name(name, model_type): name for name in names}
     renamed = {}
     for foreign, array in arrays.items():
         full = foreign if foreign in ours else prefix + foreign
-        if full in ours:
+        if full in ours and ours[full] not in renamed:
             renamed[ours[full]] = array
         elif not foreign.endswith(constants or ("\0",)):
-            renamed[foreign] = array
+            renamed[repr(foreign)] = array                       # in quotes it is none of our names
     return renamed

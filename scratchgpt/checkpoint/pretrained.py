@@ -50,10 +50,14 @@ def load_pretrained(model_class, folder):
 
 
 def _fill(model_class, config, arrays, path):
-    """Sizes come from a file: what they promise must be there before anything of that size is allocated."""
-    promised, there = config.num_parameters, sum(array.size for array in arrays.values())
-    if promised > there:
-        raise CheckpointError(f"{path}: the config promises {promised} parameters; the file holds {there}")
+    """Sizes come from a file: what they promise must be about there before anything of that size is allocated.
+
+    About, so that where a few tensors are missing the error can list them by name.
+    """
+    there = sum(array.size for array in arrays.values())
+    if config.num_parameters > 2 * there + 1_000_000 or config.num_tensors > 2 * len(arrays) + 100:
+        raise CheckpointError(f"{path}: the config promises {config.num_parameters} parameters in {config.num_tensors} "
+                              f"tensors; the file holds {there} in {len(arrays)}")
     model = model_class(config, rng=BLANK)
     try:
         model.load_state_dict(rename(arrays, model.state_dict(), config.model_type))

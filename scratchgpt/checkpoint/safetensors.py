@@ -30,8 +30,10 @@ def save_file(arrays, path, metadata=None):
 
     Arrays come in the order of descending alignment, then name, as the format's own writer has it.
     metadata  {str: str} for the header's `__metadata__`
-    Raises CheckpointError for a dtype that the format does not have.
+    Raises CheckpointError for a dtype that the format does not have, or an array named `__metadata__`.
     """
+    if "__metadata__" in arrays:
+        raise CheckpointError("__metadata__: the format keeps this name for itself; give the array another")
     for name, array in arrays.items():
         if array.dtype.newbyteorder("<") not in NAMES:
             raise CheckpointError(f"{name}: the dtype must be one of {', '.join(DTYPES)}; got {array.dtype}")
@@ -78,33 +80,45 @@ def _read_header(path):
             raise CheckpointError(f"{path}: the header must fit the file and {LONGEST_HEADER} bytes; the file has "
                                   f"{size} bytes and says {length}: it is truncated or no safetensors file")
         text = file.read(length)
-    header = parse_json(text, path) if text[:1] == b"{" else None
+    try:
+        header = parse_json(text.decode(), path) if text[:1] == b"{" else None      # bytes might pass as UTF-16
+    except UnicodeDecodeError:
+        raise CheckpointError(f"{path}: the header must be UTF-8") from None
     if not isinstance(header, dict):
         raise CheckpointError(f"{path}: the header must be a JSON object")
     return header, 8 + length, size
 
 
+def _check_entry(path, name, entry):
+    """One array's dtype, shape and place agree with each other."""
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise CheckpointError(f"{path}: {name} must have exactly dtype, shape and data_offsets")
+    if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
+        raise CheckpointError(f"{path}: {name} has the dtype {str(entry['dtype'])[:40]!r}; "
+                              f"supported are {', '.join(DTYPES)}")
+    shape, offsets = entry["shape"], entry["data_offsets"]
+    for key, value in (("shape", shape), ("data_offsets", offsets)):
+        if (not isinstance(value, list) or len(value) > 32
+                or not all(type(n) is int and 0 <= n < 1 << 63 for n in value)):
+            raise CheckpointError(f"{path}: {name}: {key} must be a list of at most 32 integers >= 0")
+    itemsize = np.dtype(DTYPES[entry["dtype"]]).itemsize
+    if math.prod(n for n in shape if n) * itemsize >= 1 << 63:      # even where another axis is 0, NumPy would refuse
+        raise CheckpointError(f"{path}: {name}: the shape must be one that memory can have; got {shape[:3]}...")
+    nbytes = math.prod(shape) * itemsize
+    if len(offsets) != 2 or offsets[1] - offsets[0] != nbytes:
+        raise CheckpointError(f"{path}: {name}: data_offsets must span the {nbytes} bytes of its shape; "
+                              f"got {offsets[:3]}")
+
+
 def _check_layout(path, header, size):
     """Every entry is well formed, and together they cover the data without holes or overlaps."""
     for name, entry in header.items():
-        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-            raise CheckpointError(f"{path}: {name!r} must have exactly dtype, shape and data_offsets")
-        if entry["dtype"] not in DTYPES:
-            raise CheckpointError(f"{path}: {name!r} has the dtype {str(entry['dtype'])[:40]!r}; "
-                                  f"supported are {', '.join(DTYPES)}")
-        shape, offsets = entry["shape"], entry["data_offsets"]
-        for key, value in (("shape", shape), ("data_offsets", offsets)):
-            if not isinstance(value, list) or not all(type(n) is int and 0 <= n < 1 << 63 for n in value):
-                raise CheckpointError(f"{path}: {name!r}: {key} must be a list of integers >= 0")
-        nbytes = math.prod(shape) * np.dtype(DTYPES[entry["dtype"]]).itemsize
-        if len(shape) > 32 or len(offsets) != 2 or offsets[1] - offsets[0] != nbytes:
-            raise CheckpointError(f"{path}: {name!r}: data_offsets must span the {nbytes} bytes of its shape; "
-                                  f"got {offsets[:3]}")
+        _check_entry(path, repr(name[:80]), entry)
     end = 0
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         begin, next_end = entry["data_offsets"]
         if begin != end:
-            raise CheckpointError(f"{path}: {name!r} must begin where the data before it ends, at {end}; got {begin}")
+            raise CheckpointError(f"{path}: {name[:80]!r} must begin where the data before it ends, at {end}; got {begin}")
         end = next_end
     if end != size:
         raise CheckpointError(f"{path}: the arrays must end where the file ends, at {size}; got {end}: "
@@ -114,7 +128,7 @@ def _check_layout(path, header, size):
 def _view(data, entry):
     begin, end = entry["data_offsets"]
     dtype = np.dtype(DTYPES[entry["dtype"]])
-    flat = data[begin:end]
-    if begin % dtype.itemsize:                                   # the format allows unaligned data; NumPy would crawl
+    flat = data[begin:end].view(dtype)
+    if not flat.flags.aligned:                                   # the format allows unaligned data; NumPy would crawl
         flat = flat.copy()
-    return np.asarray(flat.view(dtype).reshape(entry["shape"]))
+    return np.asarray(flat.reshape(entry["shape"]))

@@ -78,7 +78,10 @@ def _standard_filters(temperature, top_k, top_p, rng):
 
 
 def _prompt(ids):
-    ids = np.asarray(ids) if isinstance(ids, (list, tuple)) else backend.to_host(ids)
+    try:
+        ids = np.asarray(ids) if isinstance(ids, (list, tuple)) else backend.to_host(ids)
+    except ValueError:
+        raise GenerationError("a prompt is integers (B, T), all rows of one length; got rows of several") from None
     if ids.ndim != 2 or ids.dtype.kind not in "iu" or ids.shape[1] < 1:
         raise GenerationError(f"a prompt is integers (B, T) with T >= 1; got {ids.dtype} {ids.shape}")
-    return ids
+    return ids.astype(np.int64)                     # a narrow type might not hold the tokens that follow

@@ -1,6 +1,6 @@
 """The formulas: pure functions of arrays, each beside its hand-written backward twin.
 
-Read in this order: linear, embedding, activations, softmax, losses, norms, attention, positions, dropout.
+Read in this order: linear, embedding, activations, softmax, losses, norms, attention, flash_attention, positions, dropout.
 """
 
 from .activations import (erf, erf_backward, gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, relu, relu_backward,
@@ -8,6 +8,7 @@ from .activations import (erf, erf_backward, gelu, gelu_backward, gelu_tanh, gel
 from .attention import attention, attention_backward, causal_mask, padding_mask
 from .dropout import dropout, dropout_backward, dropout_mask
 from .embedding import add_rows, embedding, embedding_backward
+from .flash_attention import causal_attention, causal_attention_backward
 from .linear import (linear, linear_backward, linear_input_gradient, linear_weight_gradient, rows, sum_rows)
 from .losses import cross_entropy, cross_entropy_backward
 from .norms import (batch_norm, batch_norm_backward, layer_norm, layer_norm_backward, rms_norm, rms_norm_backward)

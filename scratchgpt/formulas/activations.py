@@ -59,7 +59,7 @@ def gelu_backward(dy, x):
 
 
 @by_rows(core=0)
-def gelu_tanh(x):
+def gelu_tanh(x, out=None):
     """GELU by the tanh formula ("gelu_new"), as GPT-2 has it; within 5e-4 of `gelu`.
 
         y = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
@@ -68,7 +68,7 @@ def gelu_tanh(x):
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
     """
     # y = 0.5 * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x**3))), in place:
-    t = x * x
+    t = np.multiply(x, x, out=out)
     t *= SQRT_2_OVER_PI * 0.044715
     t += SQRT_2_OVER_PI
     t *= x
@@ -80,7 +80,7 @@ def gelu_tanh(x):
 
 
 @by_rows(core=0)
-def gelu_tanh_backward(dy, x):
+def gelu_tanh_backward(dy, x, out=None):
     """Gradient of `gelu_tanh`, with t = tanh(u) and u = sqrt(2 / pi) (x + 0.044715 x^3).
 
         dx = dy ((1 + t) + x (1 - t^2) u') / 2      u' = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)
@@ -89,12 +89,17 @@ def gelu_tanh_backward(dy, x):
     The product rule on x (1 + t) / 2, and tanh' = 1 - tanh^2.
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
     """
-    a = SQRT_2_OVER_PI * 0.044715 * x * x
-    t = np.tanh(x * (a + SQRT_2_OVER_PI))
+    a = np.multiply(x, x, out=out)
+    a *= SQRT_2_OVER_PI * 0.044715
+    t = a + SQRT_2_OVER_PI
+    t *= x
+    np.tanh(t, out=t)
     a *= 3
     a += SQRT_2_OVER_PI                                   # u'
     a *= x
-    a *= 1 - t * t
+    s = t * t
+    np.subtract(1, s, out=s)
+    a *= s
     a += t
     a += 1
     a *= dy

@@ -55,11 +55,10 @@ def cross_entropy_backward(dloss, p, targets, ignore_index=-100, label_smoothing
     Source: Bridle 1990, for softmax and logarithm in one; smoothing as in `cross_entropy`.
     """
     counts, n = _counted(targets, ignore_index, p)
-    scale = counts * (dloss / n)                                          # (...): 0 where a target does not count
-    dlogits = p * scale[..., None]                                        # p_v, less e / V everywhere,
+    scale = (counts * (dloss / n)).reshape(-1, 1)                         # 0 where a target does not count
+    dlogits = p.reshape(-1, p.shape[-1]) * scale                          # p_v, less e / V everywhere,
     if label_smoothing:
-        dlogits -= scale[..., None] * (label_smoothing / p.shape[-1])
-    flat = dlogits.reshape(-1, p.shape[-1])                               # less 1 - e at the target
-    at = np.arange(len(flat), like=p), np.where(counts, targets, 0).reshape(-1)
-    flat[at] -= scale.reshape(-1) * (1 - label_smoothing)
-    return dlogits
+        dlogits -= scale * (label_smoothing / p.shape[-1])
+    at = np.arange(len(dlogits), like=p), np.where(counts, targets, 0).reshape(-1)
+    dlogits[at] -= scale[:, 0] * (1 - label_smoothing)                    # less 1 - e at the target
+    return dlogits.reshape(p.shape)

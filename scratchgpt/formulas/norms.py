@@ -1,6 +1,6 @@
 """Normalisation: LayerNorm, RMSNorm, BatchNorm.
 
-Before this file: nothing. After it: three ways to keep activations at unit size. LayerNorm and RMSNorm look at one
+Before this file: `linear`. After it: three ways to keep activations at unit size. LayerNorm and RMSNorm look at one
 token's channels; BatchNorm looks at one channel over all tokens, so that its rows depend on each other.
 Backward passes recompute the normalised vectors from x: cheaper than to keep them.
 """
@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..pieces import by_rows
+from .linear import rows, sum_rows
 
 
 def _check(x, *weights):
@@ -27,13 +28,13 @@ def _mean_product(x, y):
     return np.einsum("...c,...c->...", x, y)[..., None] / x.shape[-1]
 
 
-def _sum(x):
-    """sum over all leading axes, (..., C) -> (C,)."""
-    return x.sum(axis=tuple(range(x.ndim - 1)))
+def _sum_product(x, y):
+    """sum over all leading axes of x_c y_c, (..., C) -> (C,), without forming the products."""
+    return np.einsum("nc,nc->c", rows(x), rows(y))
 
 
 @by_rows(core=1)
-def layer_norm(x, weight, bias, eps):
+def layer_norm(x, weight, bias, eps, out=None):
     """Shift every vector to mean 0 and scale it to variance 1, then apply gain and bias.
 
         y_c = w_c (x_c - mean_c x) / sqrt(var_c(x) + eps) + b_c
@@ -44,7 +45,7 @@ def layer_norm(x, weight, bias, eps):
     Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450.
     """
     _check(x, weight, bias)
-    n = x - _mean(x)
+    n = np.subtract(x, _mean(x), out=out)
     n *= 1 / np.sqrt(_mean_product(n, n) + eps)
     n *= weight
     n += bias
@@ -65,7 +66,7 @@ def layer_norm_backward(dy, x, weight, eps):
     s = np.sqrt(_mean_product(n, n) + eps)
     n *= 1 / s
     dn = dy * weight
-    dweight, dbias = _sum(dy * n), _sum(dy)
+    dweight, dbias = _sum_product(dy, n), sum_rows(dy)
     n *= _mean_product(dn, n)                        # dx = (dn - mean(dn) - n mean(dn n)) / s, in place
     dn -= _mean(dn)
     dn -= n
@@ -74,7 +75,7 @@ def layer_norm_backward(dy, x, weight, eps):
 
 
 @by_rows(core=1)
-def rms_norm(x, weight, eps):
+def rms_norm(x, weight, eps, out=None):
     """Scale every vector to unit root mean square.
 
         y_c = w_c x_c / sqrt(mean_c(x_c^2) + eps)
@@ -84,7 +85,7 @@ def rms_norm(x, weight, eps):
     Source: Zhang & Sennrich 2019, arXiv:1910.07467.
     """
     _check(x, weight)
-    n = x * (1 / np.sqrt(_mean_product(x, x) + eps))
+    n = np.multiply(x, 1 / np.sqrt(_mean_product(x, x) + eps), out=out)
     n *= weight
     return n
 
@@ -104,7 +105,7 @@ def rms_norm_backward(dy, x, weight, eps):
     dn = dy * weight
     dx = dn - n * _mean_product(dn, n)
     dx *= 1 / s
-    return dx, _sum(dy * n)
+    return dx, _sum_product(dy, n)
 
 
 def batch_norm(x, weight, bias, eps):
@@ -141,5 +142,5 @@ def batch_norm_backward(dy, x, weight, eps):
     n /= s
     dn = dy * weight
     dx = (dn - dn.mean(axis=axes) - n * (dn * n).mean(axis=axes)) / s
-    return dx, _sum(dy * n), _sum(dy)
+    return dx, _sum_product(dy, n), sum_rows(dy)
 

@@ -63,8 +63,9 @@ class MultiHeadAttention(Module):
 
     project   FusedProjections or SeparateProjections, C -> H D       out  Linear, H D -> C
     n_head    H                                                       dropout  Dropout on the probabilities
-    Keeps x, the memory if there is one, q, k, v, the probabilities (B, H, T, S) and the merged heads (B, T, H D); with
-    dropout also the factors on the probabilities (B, H, T, S). With a cache, k and v are the cache's whole buffers.
+    Keeps x, the memory if there is one, q, k, v, the merged heads (B, T, H D) and the probabilities (B, H, T, S), or, if
+    only causal, one number for each head and query (B, H, T); with dropout also the factors on the probabilities
+    (B, H, T, S). With a cache, k and v are the cache's whole buffers.
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
     """
 
@@ -74,10 +75,11 @@ class MultiHeadAttention(Module):
             raise ConfigError(f"the channels must be divisible by n_head; got {C_head} channels, n_head={n_head}")
         self.project, self.out, self.n_head, self.dropout = project, out, n_head, dropout or Dropout(0)
 
-    def forward(self, x, memory=None, mask=None, cache=None, rng=None, maps=None):
+    def forward(self, x, memory=None, mask=None, causal=False, cache=None, rng=None, maps=None):
         """Self-attention of x (B, T, C), or cross-attention from x to memory (B, S, C_memory).
 
         mask    booleans that broadcast to (B, H, T, S), True where a query may look; None: everywhere
+        causal  True: besides, only at itself and what came before
         cache   LayerCache. Self-attention appends to it and attends to all it holds. Cross-attention fills it
                 once and then reads it: the memory is projected only the first time.
         rng     Generator for the dropout; None: none
@@ -85,13 +87,13 @@ class MultiHeadAttention(Module):
         returns y (B, T, C); backward(dy) returns dx, or (dx, dmemory). What a cache held before is a constant.
         """
         if memory is not None and cache is not None and cache.length:
-            return self._read_memory(x, cache, mask, rng, maps)
-        (q, k, v), project_back = self.project(x, memory)           # step 1
+            return self._read_memory(x, cache, mask, causal, rng, maps)
+        (q, k, v), project_back = self.project(x, memory)                   # step 1
         q, k, v = (self._split(a) for a in (q, k, v))
         T_new = k.shape[2]
         if cache is not None:
-            k, v = cache.append(k, v)                               # (B, H, T, D) -> (B, H, S, D)
-        y, attend_back = self._attend(q, k, v, mask, rng, maps)     # step 2
+            k, v = cache.append(k, v)                                       # (B, H, T, D) -> (B, H, S, D)
+        y, attend_back = self._attend(q, k, v, mask, causal, rng, maps)     # step 2
 
         def backward(dy):
             dq, dk, dv = attend_back(dy)                            # back through step 2
@@ -99,23 +101,36 @@ class MultiHeadAttention(Module):
             return project_back(_merge(dq), _merge(dk), _merge(dv))                     # back through step 1
         return y, backward
 
-    def _read_memory(self, x, cache, mask, rng, maps):
+    def _read_memory(self, x, cache, mask, causal, rng, maps):
         q, q_back = self.project.q(x)
-        y, attend_back = self._attend(self._split(q), *cache.kept(), mask, rng, maps)
+        y, attend_back = self._attend(self._split(q), *cache.kept(), mask, causal, rng, maps)
         return y, lambda dy: (q_back(_merge(attend_back(dy)[0])), None)
 
-    def _attend(self, q, k, v, mask, rng, maps):
+    def _attend(self, q, k, v, mask, causal, rng, maps):
         """q (B, H, T, D), k, v (B, H, S, D) -> y (B, T, C), with the pullback to dq, dk, dv."""
-        keep = self.dropout.mask((*q.shape[:3], k.shape[2]), rng, q)
-        dropped = None if keep is None else keep.astype(q.dtype) * (1 / (1 - self.dropout.p))
-        o, p = formulas.attention(q, k, v, mask, dropped)
-        if maps is not None:
-            maps.append(p)
-        y, out_back = self.out(_merge(o))
+        dropped = self._dropped(q, k, rng)
+        if causal and mask is None and dropped is None and maps is None:
+            o, kept = formulas.causal_attention(q, k, v)
 
-        def backward(dy):
-            return formulas.attention_backward(self._split(out_back(dy)), q, k, v, p, dropped)
-        return y, backward
+            def o_back(do):
+                return formulas.causal_attention_backward(do, q, k, v, o, kept)
+        else:
+            if causal:
+                past = formulas.causal_mask(q.shape[2], k.shape[2], like=q)
+                mask = past if mask is None else mask & past
+            o, kept = formulas.attention(q, k, v, mask, dropped)
+
+            def o_back(do):
+                return formulas.attention_backward(do, q, k, v, kept, dropped)
+            if maps is not None:
+                maps.append(kept)
+        y, out_back = self.out(_merge(o))
+        return y, lambda dy: o_back(self._split(out_back(dy)))
+
+    def _dropped(self, q, k, rng):
+        """The factor keep / (1 - p) on each probability, (B, H, T, S), or None."""
+        keep = self.dropout.mask((*q.shape[:3], k.shape[2]), rng, q)
+        return None if keep is None else keep.astype(q.dtype) * (1 / (1 - self.dropout.p))
 
     def _split(self, x):
         """(B, T, H D) -> (B, H, T, D), a view."""

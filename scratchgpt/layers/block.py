@@ -18,8 +18,8 @@ class Block(_Residual):
         h = x + Attention(Norm1(x))        y = h + MLP(Norm2(h))
 
     Keeps what its parts keep and nothing more: with LayerNorm, fused projections and one C throughout,
-    B T (8 C + 2 F) + B H T^2 elements; dropout adds B H T^2 elements and 2 B T C bytes.
-    `options` go to the attention: mask, cache, maps.
+    B T (8 C + 2 F) + B H T^2 elements, or B H T in place of B H T^2 where the attention is only causal; dropout adds
+    B H T^2 elements and 2 B T C bytes. `options` go to the attention: mask, causal, cache, maps.
     Source: Radford et al. 2019 (GPT-2); Xiong et al. 2020, arXiv:2002.04745.
     """
 
@@ -44,7 +44,7 @@ class PostNormBlock(_Residual):
 
         h = Norm1(x + Attention(x))        y = Norm2(h + MLP(h))
 
-    Keeps what its parts keep and nothing more, as much as `Block`. `options` go to the attention: mask, cache, maps.
+    Keeps what its parts keep and nothing more, as much as `Block`, and takes the same options.
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.1.
     """
 

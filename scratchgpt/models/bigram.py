@@ -16,13 +16,19 @@ class BigramConfig:
     model_type: ClassVar[str] = "bigram"
 
     def __post_init__(self):
-        if not isinstance(self.vocab_size, int) or self.vocab_size < 1:
-            raise ConfigError(f"vocab_size must be an integer >= 1; got {self.vocab_size!r}")
+        V = self.vocab_size
+        if not isinstance(V, int) or isinstance(V, bool) or not 1 <= V < 1 << 31:
+            raise ConfigError(f"vocab_size must be an integer from 1 to 2^31 - 1; got {V!r}")
 
     @property
     def num_parameters(self):
         """V^2."""
         return self.vocab_size ** 2
+
+    @property
+    def num_tensors(self):
+        """1: the table."""
+        return 1
 
     def to_dict(self):
         return {"model_type": self.model_type, **asdict(self)}

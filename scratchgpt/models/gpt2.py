@@ -4,10 +4,10 @@ Before this file: `layers.block`, `language_model`. After it: the whole of a GPT
 """
 
 import math
+import sys
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
-from .. import formulas
 from ..cache import KVCache
 from ..errors import ConfigError
 from ..layers import (ACTIVATIONS, MLP, Block, Checkpoint, Dropout, Embedding, FusedProjections, LayerNorm,
@@ -18,6 +18,9 @@ PRESETS = {"gpt2": dict(n_layer=12, n_embd=768, n_head=12),
            "gpt2-medium": dict(n_layer=24, n_embd=1024, n_head=16),
            "gpt2-large": dict(n_layer=36, n_embd=1280, n_head=20),
            "gpt2-xl": dict(n_layer=48, n_embd=1600, n_head=25)}
+
+
+LARGEST = sys.float_info.max          # JSON may hold integers that no float can
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,21 @@ class GPT2Config:
             value = getattr(self, name)
             if value is None and name == "n_inner":
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ConfigError(f"{name} must be an integer >= 1; got {value!r}")
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 1 << 31:
+                raise ConfigError(f"{name} must be an integer from 1 to 2^31 - 1; got {value!r}")
         if self.n_embd % self.n_head:
             raise ConfigError(f"n_embd must be divisible by n_head; got n_embd={self.n_embd}, n_head={self.n_head}")
-        if self.activation_function not in ACTIVATIONS:
+        if self.activation_function not in tuple(ACTIVATIONS):
             raise ConfigError(f"activation_function must be one of {', '.join(ACTIVATIONS)}; "
                               f"got {self.activation_function!r}")
-        for name in ("layer_norm_epsilon", "initializer_range", "resid_pdrop", "embd_pdrop", "attn_pdrop"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-                raise ConfigError(f"{name} must be a finite number >= 0; got {value!r}")
+        for names, kind, fits in (
+                (("layer_norm_epsilon",), "a finite number > 0", lambda value: 0 < value <= LARGEST),
+                (("initializer_range",), "a finite number >= 0", lambda value: 0 <= value <= LARGEST),
+                (("resid_pdrop", "embd_pdrop", "attn_pdrop"), "a probability below 1", lambda value: 0 <= value < 1)):
+            for name in names:
+                value = getattr(self, name)
+                if not isinstance(value, (int, float)) or not fits(value):
+                    raise ConfigError(f"{name} must be {kind}; got {value!r}")
 
     @classmethod
     def preset(cls, name, **changes):
@@ -73,6 +80,11 @@ class GPT2Config:
         """V C + P C + L (4 C^2 + 2 C F + 9 C + F) + 2 C: tables, blocks, last norm; the tied head counts once."""
         V, P, C, L, F = self.vocab_size, self.n_positions, self.n_embd, self.n_layer, self.n_inner or 4 * self.n_embd
         return V * C + P * C + L * (4 * C * C + 2 * C * F + 9 * C + F) + 2 * C
+
+    @property
+    def num_tensors(self):
+        """12 L + 4: how many arrays those numbers are in."""
+        return 12 * self.n_layer + 4
 
     def to_dict(self):
         """As config.json has it."""
@@ -94,7 +106,7 @@ class GPT2(LanguageModel):
 
     Weights start from N(0, 0.02^2), residual projections from N(0, 0.02^2 / (2 L)), biases from 0, gains from 1.
     Keeps the ids, the input and the output of the last norm, and what its blocks keep; with `checkpoint_activations` of
-    each block only its input, and the mask. Dropout on the embeddings adds a byte for each of B T C.
+    each block only its input. Dropout on the embeddings adds a byte for each of B T C.
     Source: Radford et al. 2019, Language models are unsupervised multitask learners, section 2.3, and its code.
     """
 
@@ -119,11 +131,10 @@ class GPT2(LanguageModel):
         h = step(*self.wte(ids))                                               # (B, T) -> (B, T, C)
         h = step(*self.wpe(h, past))
         h = step(*self.dropout(h, rng))
-        mask = formulas.causal_mask(ids.shape[1], past + ids.shape[1], like=h) if ids.shape[1] > 1 else None
         for i, block in enumerate(self.h):
             if states is not None:
                 states.append(h)
-            h = step(*block(h, rng=rng, mask=mask, cache=None if cache is None else cache[i], maps=maps))
+            h = step(*block(h, rng=rng, causal=True, cache=None if cache is None else cache[i], maps=maps))
         h = step(*self.ln_f(h))
         if states is not None:
             states.append(h)

@@ -93,24 +93,31 @@ class LanguageModel(Module):
 
     def check_ids(self, ids, past=0):
         """ids as a (B, T) integer array on the model's device, or a DataError that says what is wrong with them."""
-        ids = np.asarray(ids) if isinstance(ids, (list, tuple)) else ids
-        V = self.config.vocab_size
-        if ids.ndim != 2 or ids.dtype.kind not in "iu":
-            raise DataError(f"ids must be integers (B, T); got {ids.dtype} {ids.shape}")
+        ids = _as_array("ids", ids)
         if ids.size == 0:
             raise DataError(f"ids must hold at least one token; got {ids.shape}")
-        _check_range("ids", ids, V)
+        if ids.ndim != 2 or ids.dtype.kind not in "iu":
+            raise DataError(f"ids must be integers (B, T); got {ids.dtype} {ids.shape}")
+        _check_range("ids", ids, self.config.vocab_size)
         if self.n_positions is not None and past + ids.shape[1] > self.n_positions:
             raise DataError(f"a text must fit the context of n_positions={self.n_positions} tokens; "
                             f"got {past + ids.shape[1]}")
         return backend.asarray(ids, like=self.parameters()[0].data)
 
     def _check_targets(self, targets, shape, ignore_index):
-        targets = np.asarray(targets) if isinstance(targets, (list, tuple)) else targets
+        targets = _as_array("targets", targets)
         if targets.shape != shape or targets.dtype.kind not in "iu":
             raise DataError(f"targets must be integers of the shape of ids {shape}; got {targets.dtype} {targets.shape}")
         _check_range("targets", targets, self.config.vocab_size, ignore_index)
         return backend.asarray(targets, like=self.parameters()[0].data)
+
+
+def _as_array(name, ids):
+    """Lists and what else a caller may hand in, as an array; arrays as they are, on their device."""
+    try:
+        return ids if hasattr(ids, "dtype") else np.asarray(ids)
+    except ValueError:
+        raise DataError(f"{name} must be integers (B, T), all rows of one length; got rows of several") from None
 
 
 def _check_range(name, ids, V, ignore_index=None):

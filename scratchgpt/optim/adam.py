@@ -34,19 +34,20 @@ class Adam(Optimizer):
 
     def _move(self, w, g, m, v):
         b1, b2 = self.betas
-        m *= b1                                               # m = b1 m + (1 - b1) g
-        m += (1 - b1) * g
-        square = g * g                                        # v = b2 v + (1 - b2) g^2
-        square *= 1 - b2
-        v *= b2
-        v += square
+        d = g - m                                             # m = b1 m + (1 - b1) g
+        d *= 1 - b1
+        m += d
+        np.multiply(g, g, out=d)                              # v = b2 v + (1 - b2) g^2
+        d -= v
+        d *= 1 - b2
+        v += d
         # w -= lr * (m / (1 - b1**t)) / (sqrt(v / (1 - b2**t)) + eps), with both corrections moved out of the arrays:
         correction = math.sqrt(1 - b2 ** self.steps)
-        root = np.sqrt(v, out=square)
-        root += self.eps * correction
-        np.divide(m, root, out=root)
-        root *= self.lr * correction / (1 - b1 ** self.steps)
-        w -= root
+        np.sqrt(v, out=d)
+        d += self.eps * correction
+        np.divide(m, d, out=d)
+        d *= self.lr * correction / (1 - b1 ** self.steps)
+        w -= d
 
 
 class AdamW(Adam):

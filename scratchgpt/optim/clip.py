@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
+
 from .. import backend
 from ..errors import ConfigError
+from ..pieces import for_pieces
 
 
 def grad_norm(parameters):
@@ -39,5 +42,5 @@ def clip_grad_norm(parameters, max_norm):
     if norm > max_norm:
         for p in parameters:
             if p.grad is not None:
-                p.grad *= max_norm / (norm + 1e-6)
+                for_pieces(lambda g: np.multiply(g, max_norm / (norm + 1e-6), out=g), p.grad)
     return norm

@@ -8,18 +8,24 @@ from ..pieces import for_pieces
 
 
 def decays_matrices(parameter):
-    """The usual rule for weight decay: matrices decay; biases and gains, which have one axis, do not."""
+    """The usual rule for weight decay: matrices decay; biases and gains, which have one axis, do not.
+
+        decays = [axes >= 2]
+
+    parameter (...)    returns bool    Source: Karpathy 2022, nanoGPT, `configure_optimizers`.
+    """
     return parameter.ndim >= 2
 
 
 class Optimizer:
     """Holds the parameters, their running averages and the count of steps. Subclasses name `averages` and define
 
-        _update(w, g, *averages, weight_decay)      in place and element by element, so that it may run in pieces
+        w, averages <- _update(w, g, *averages, weight_decay)     in place, element by element: it may run in pieces
 
     parameters    those that are trainable are moved          lr  learning rate per step, >= 0; a plain attribute,
     weight_decay  per unit of lr, on the parameters for which     which a schedule sets anew before each step
     decays        says so: by default matrices only
+    Source: as its subclasses.
     """
 
     averages = ()

@@ -9,7 +9,7 @@ class SGD(Optimizer):
 
         g <- g + weight_decay w      b <- momentum b + g      w <- w - lr b        (Nesterov: w - lr (g + momentum b))
 
-    momentum in [0, 1); 0 keeps no average. Weight decay here is the gradient of weight_decay/2 |w|^2.
+    momentum in [0, 1), dimensionless; 0 keeps no average. Weight decay here is the gradient of weight_decay/2 |w|^2.
     Source: Robbins & Monro 1951; Polyak 1964; Sutskever et al. 2013 for the form, which is PyTorch's.
     """
 

@@ -23,7 +23,8 @@ def draw(seed, *shapes, scale=1.0):
 
 
 def frozen(x):
-    """x, which cannot be written to from here on."""
+    """x as an array that cannot be written to from here on."""
+    x = np.asarray(x)
     x.flags.writeable = False
     return x
 

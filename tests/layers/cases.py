@@ -78,11 +78,19 @@ def joined(module, *inputs, rng=None):
 
 
 def causal(module, x, rng=None):
+    return module(x, causal=True, rng=rng)
+
+
+def masked(module, x, rng=None):
     return module(x, mask=formulas.causal_mask(x.shape[1], x.shape[1], like=x), rng=rng)
 
 
 def padded(module, x, attention_mask, rng=None):
     return module(x, mask=formulas.padding_mask(attention_mask))
+
+
+def padded_and_causal(module, x, attention_mask, rng=None):
+    return module(x, mask=formulas.padding_mask(attention_mask), causal=True)
 
 
 def trained(module, x, rng=None):
@@ -93,18 +101,18 @@ def unembed(module, h, rng=None):
     return module.unembed(h)
 
 
-def attention_keeps(B, T, S=None):
-    """q, probabilities and merged heads for T queries; keys and values for S."""
+def attention_keeps(B, T, C_head=C, S=None, causal=False):
+    """q and merged heads for T queries, keys and values for S; each probability, or one number for each query."""
     S = T if S is None else S
-    return lambda C_head: 2 * B * T * C_head + 2 * B * S * C_head + B * H * T * S
+    return 2 * B * T * C_head + 2 * B * S * C_head + B * H * T * (1 if causal else S)
 
 
-def block_keeps(B, T):
-    return B * T * (8 * C + 2 * F) + B * H * T * T
+def block_keeps(B, T, causal=False):
+    return B * T * (8 * C + 2 * F) + B * H * T * (1 if causal else T)
 
 
-def gpt2_keeps(B, T):
-    return 2 * block_keeps(B, T) + 2 * B * T * C
+def gpt2_keeps(B, T, causal=True):
+    return 2 * block_keeps(B, T, causal) + 2 * B * T * C
 
 
 CASES = [
@@ -131,32 +139,36 @@ CASES = [
          lambda B, T: (B * T * C, 0), joined),
     Case("SeparateProjections of a memory", lambda rng: SeparateProjections(C, H * D, rng=rng, C_memory=C_MEMORY),
          stream_and_memory, lambda B, T: (B * T * C + B * S * C_MEMORY, 0), joined),
-    Case("self-attention, fused", fused, stream, lambda B, T: (B * T * C + attention_keeps(B, T)(C), 0)),
-    Case("self-attention, separate", separate, stream, lambda B, T: (B * T * C + attention_keeps(B, T)(H * D), 0)),
-    Case("self-attention, causal", fused, stream, lambda B, T: (B * T * C + attention_keeps(B, T)(C), 0), causal),
-    Case("self-attention, padded", fused, stream_and_padding,
-         lambda B, T: (B * T * C + attention_keeps(B, T)(C), 0), padded),
+    Case("self-attention, fused", fused, stream, lambda B, T: (B * T * C + attention_keeps(B, T), 0)),
+    Case("self-attention, separate", separate, stream, lambda B, T: (B * T * C + attention_keeps(B, T, H * D), 0)),
+    Case("self-attention, masked", fused, stream, lambda B, T: (B * T * C + attention_keeps(B, T), 0), masked),
+    Case("self-attention, causal", fused, stream, lambda B, T: (B * T * C + attention_keeps(B, T, causal=True), 0), causal),
+    Case("self-attention, padded", fused, stream_and_padding, lambda B, T: (B * T * C + attention_keeps(B, T), 0), padded),
+    Case("self-attention, padded and causal", separate, stream_and_padding,
+         lambda B, T: (B * T * C + attention_keeps(B, T, H * D), 0), padded_and_causal),
     Case("self-attention with dropout", lambda rng: fused(rng, dropout=Dropout(0.3)), stream,
-         lambda B, T: (B * T * C + attention_keeps(B, T)(C) + B * H * T * T, 0), causal, random=True),
+         lambda B, T: (B * T * C + attention_keeps(B, T) + B * H * T * T, 0), causal, random=True),
     Case("cross-attention", lambda rng: separate(rng, C_memory=C_MEMORY), stream_and_memory,
-         lambda B, T: (B * T * C + B * S * C_MEMORY + attention_keeps(B, T, S)(H * D), 0)),
+         lambda B, T: (B * T * C + B * S * C_MEMORY + attention_keeps(B, T, H * D, S), 0)),
     Case("MLP", lambda rng: MLP(C, F, rng=rng), stream, lambda B, T: (B * T * (C + 2 * F), 0)),
     Case("MLP with ReLU, no bias", lambda rng: MLP(C, rng=rng, activation=ReLU(), bias=False), stream,
          lambda B, T: (B * T * (C + 8 * C), 0)),
-    Case("Block", block, stream, lambda B, T: (block_keeps(B, T), 0), causal),
+    Case("Block", block, stream, lambda B, T: (block_keeps(B, T, causal=True), 0), causal),
+    Case("Block, masked", block, stream, lambda B, T: (block_keeps(B, T), 0), masked),
     Case("Block with RMSNorm", lambda rng: block(rng, norm=RMSNorm), stream, lambda B, T: (block_keeps(B, T), 0)),
     Case("Block with dropout", lambda rng: block(rng, p=0.3), stream,
          lambda B, T: (block_keeps(B, T) + B * H * T * T, 2 * B * T * C), causal, random=True),
-    Case("PostNormBlock", lambda rng: block(rng, PostNormBlock), stream, lambda B, T: (block_keeps(B, T), 0), causal),
+    Case("PostNormBlock", lambda rng: block(rng, PostNormBlock), stream, lambda B, T: (block_keeps(B, T), 0), masked),
     Case("PostNormBlock with dropout", lambda rng: block(rng, PostNormBlock, p=0.3), stream,
          lambda B, T: (block_keeps(B, T) + B * H * T * T, 2 * B * T * C), causal, random=True),
-    Case("Checkpoint of a Block", lambda rng: Checkpoint(block(rng)), stream, lambda B, T: (B * T * C, T * T), causal),
+    Case("Checkpoint of a Block", lambda rng: Checkpoint(block(rng)), stream, lambda B, T: (B * T * C, T * T), masked),
     Case("Checkpoint of a Block with dropout", lambda rng: Checkpoint(block(rng, p=0.3)), stream,
-         lambda B, T: (B * T * C, T * T), causal, random=True),
+         lambda B, T: (B * T * C, 0), causal, random=True),
     Case("BigramLM", lambda rng: BigramLM(BigramConfig(V), rng=rng), tokens, lambda B, T: (0, 8 * B * T)),
     Case("GPT2", gpt2, tokens, lambda B, T: (gpt2_keeps(B, T), 8 * B * T)),
     Case("GPT2 with dropout", lambda rng: gpt2(rng, p=0.2), tokens,
-         lambda B, T: (gpt2_keeps(B, T) + 2 * B * H * T * T, 8 * B * T + 5 * B * T * C), call_with_rng, random=True),
+         lambda B, T: (gpt2_keeps(B, T, causal=False) + 2 * B * H * T * T, 8 * B * T + 5 * B * T * C), call_with_rng,
+         random=True),
     Case("GPT2 with checkpoints", lambda rng: gpt2(rng, checkpoint_activations=True), tokens,
-         lambda B, T: (4 * B * T * C, 8 * B * T + (T * T if T > 1 else 0))),
+         lambda B, T: (4 * B * T * C, 8 * B * T)),
 ]

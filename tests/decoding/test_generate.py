@@ -1,0 +1,160 @@
+"""The loop from a prompt to a text, against the same loop said plainly: no cache, no stream, the window sliding."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratchgpt.decoding import generate, greedy, sample, stream, temperature, top_k, top_p
+from scratchgpt.errors import DataError, GenerationError
+from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config
+from tests.checks import checks
+from tests.layers.cases import P, V, gpt2
+from tests.models.test_language_model import model_and_batch
+
+MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(V), rng=rng)}
+models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+prompts = given(B=st.integers(1, 3), T=st.integers(1, P + 3), count=st.integers(0, P + 3), seed=st.integers(0, 2**32 - 1))
+
+
+def plainly(model, ids, count, filters=(), choose=greedy, rng=None):
+    """nanoGPT's loop: crop to the context, run the whole of it, choose, append."""
+    for _ in range(count):
+        scores = model(ids if model.n_positions is None else ids[:, -model.n_positions:])[0][:, -1]
+        for keep in filters:
+            scores = keep(ids, scores)
+        ids = np.concatenate([ids, choose(scores, rng)[:, None]], axis=1)
+    return ids
+
+
+@checks(generate, greedy)
+@models
+@prompts
+def test_greedy_text_is_that_of_the_plain_loop_past_the_context_too(make, B, T, count, seed):
+    model, ids, _ = model_and_batch(make, B, T, seed)
+    found = generate(model, ids, max_new_tokens=count)
+    np.testing.assert_array_equal(found, plainly(model, ids, count))
+    for row, alone in zip(ids, found):
+        np.testing.assert_array_equal(generate(model, row[None], max_new_tokens=count)[0], alone)
+
+
+@checks(generate, sample, temperature, top_k, top_p)
+@models
+@prompts
+def test_sampled_text_is_that_of_the_plain_loop_with_the_same_generator(make, B, T, count, seed):
+    model, ids, _ = model_and_batch(make, B, T, seed)
+    options = [({}, []), ({"temperature": 0.7}, [temperature(0.7)]),
+               ({"top_p": 0.8, "top_k": 4, "temperature": 2}, [temperature(2), top_k(4), top_p(0.8)])]
+    for wish, filters in options:
+        found = generate(model, ids, max_new_tokens=count, rng=np.random.default_rng(seed), **wish)
+        expected = plainly(model, ids, count, filters, sample, np.random.default_rng(seed))
+        np.testing.assert_array_equal(found, expected)
+
+
+@checks(stream, generate)
+@models
+def test_a_stream_yields_each_token_when_it_is_chosen_and_generate_joins_them(make):
+    model, ids, _ = model_and_batch(make, 2, 3, 0)
+    read, next_logits = [], model.next_logits
+    model.next_logits = lambda *args: read.append(1) or next_logits(*args)
+    tokens = stream(model, ids, max_new_tokens=5)
+    assert len(read) == 0
+    collected = []
+    for count, token in enumerate(tokens, 1):
+        assert len(read) == count and token.shape == (2,)
+        collected.append(token.copy())
+        token[:] = 0                                                         # the caller's own: nothing depends on it
+    np.testing.assert_array_equal(np.stack(collected, axis=1), generate(model, ids, max_new_tokens=5)[:, 3:])
+
+
+@checks(generate)
+def test_inside_the_context_each_step_reads_only_the_new_token():
+    model, ids, _ = model_and_batch(gpt2, 1, 3, 0)
+    lengths, next_logits = [], model.next_logits
+    model.next_logits = lambda ids, *cache: lengths.append(ids.shape[1]) or next_logits(ids, *cache)
+    generate(model, ids, max_new_tokens=P)
+    assert lengths == [3] + [1] * (P - 3) + [P, P]
+
+
+@checks(generate)
+def test_callers_filters_come_first_in_their_order_and_see_the_text_so_far():
+    model, ids, _ = model_and_batch(gpt2, 2, 2, 0)
+    seen = []
+
+    def only_3(text, scores):
+        seen.append(text.copy())
+        return np.where(np.arange(V) == 3, scores, -np.inf)
+
+    def fails_unless_filtered(text, scores):
+        assert (np.isfinite(scores).sum(axis=1) == 1).all()
+        return scores
+    text = generate(model, ids, max_new_tokens=3, filters=[only_3, fails_unless_filtered], rng=np.random.default_rng(0),
+                    top_k=2)
+    assert (text[:, 2:] == 3).all() and len(seen) == 3
+    np.testing.assert_array_equal(seen[-1], text[:, :-1])
+
+
+@checks(generate)
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.int32, np.int64, list])
+def test_a_prompt_of_narrow_integers_holds_every_token_of_a_wide_vocabulary(kind):
+    last = 69_999
+    model = GPT2(GPT2Config(last + 1, n_positions=8, n_embd=2, n_layer=1, n_head=1), rng=np.random.default_rng(0))
+    model.next_logits = lambda ids, cache: np.eye(1, last + 1, last)
+    prompt = [[1, 2]] if kind is list else np.array([[1, 2]], kind)
+    assert generate(model, prompt, max_new_tokens=2).tolist() == [[1, 2, last, last]]
+
+
+@checks(generate)
+def test_no_new_tokens_give_back_the_prompt_and_the_prompt_is_never_written_to():
+    model, ids, _ = model_and_batch(gpt2, 2, 3, 0)
+    ids.flags.writeable = False
+    np.testing.assert_array_equal(generate(model, ids, max_new_tokens=0), ids)
+    np.testing.assert_array_equal(generate(model, ids, max_new_tokens=4)[:, :3], ids)
+
+
+REFUSED = {
+    "temperature 0": dict(temperature=0, rng=np.random.default_rng(0)),
+    "temperature below 0": dict(temperature=-1.0, rng=np.random.default_rng(0)),
+    "top_k 0": dict(top_k=0, rng=np.random.default_rng(0)),
+    "top_p 0": dict(top_p=0.0, rng=np.random.default_rng(0)),
+    "top_p above 1": dict(top_p=1.5, rng=np.random.default_rng(0)),
+    "temperature without rng": dict(temperature=0.5),
+    "top_k without rng": dict(top_k=5),
+    "top_p without rng": dict(top_p=0.5),
+    "fewer than no tokens": dict(max_new_tokens=-1),
+    "half a token": dict(max_new_tokens=1.5),
+}
+PROMPTS = {"empty": [[]], "no axis": 3, "one axis": [1, 2], "floats": [[0.5]], "text": "abc", "ragged": [[1], [2, 3]],
+           "none": None, "no tokens": np.zeros((2, 0), int), "booleans": [[True]]}
+
+
+@checks(generate, stream)
+@pytest.mark.parametrize("options", REFUSED.values(), ids=REFUSED)
+def test_a_request_that_cannot_be_met_is_refused_before_the_first_token(options):
+    for ask in (generate, stream):
+        with pytest.raises(GenerationError):
+            ask(gpt2(np.random.default_rng(0)), [[1]], **{"max_new_tokens": 3, **options})
+
+
+@checks(generate, stream)
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
+def test_a_prompt_that_is_none_is_refused(prompt):
+    for ask in (generate, stream):
+        with pytest.raises(GenerationError, match="a prompt is integers"):
+            ask(gpt2(np.random.default_rng(0)), prompt, max_new_tokens=1)
+
+
+@checks(generate)
+@pytest.mark.parametrize("prompt", [[[V]], [[-1]]])
+def test_a_prompt_outside_the_vocabulary_is_refused(prompt):
+    with pytest.raises(DataError, match="vocab_size"):
+        generate(gpt2(np.random.default_rng(0)), prompt, max_new_tokens=1)
+
+
+@checks(generate)
+@pytest.mark.parametrize("rng", [None, np.random.default_rng(0)])
+def test_a_model_that_has_gone_to_nan_is_refused(rng):
+    model = GPT2(GPT2Config(vocab_size=V, n_positions=P, n_embd=4, n_head=2, n_layer=1), rng=np.random.default_rng(0))
+    model.ln_f.weight.data[0] = np.nan
+    with pytest.raises(GenerationError, match="no NaN"):
+        generate(model, [[1]], max_new_tokens=1, rng=rng)
