@@ -200,7 +200,7 @@ def sinusoidal_positions(T, C, offset=0):
     return table
 
 
-# optimisers: the path of one weight w under the gradients g_1, g_2, ..., as a list of the values it takes --------------
+# optimisers: the path of one weight w under the gradients g_1, g_2, ..., as a list of the values it takes -------------
 
 def sgd(w, gradients, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
     """Sutskever et al. 2013 with the momentum buffer of PyTorch's documentation."""

@@ -15,9 +15,10 @@ from scratchgpt.errors import CheckpointError, ConfigError, ScratchGPTError, Tok
 from scratchgpt.files import atomic_write, parse_json, read_json, sweep, write_json
 from tests.checks import checks
 
-values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-                      | st.text(st.characters(exclude_categories=["Cs"])),
-                      lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner))
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner))
 
 
 def names(folder):
@@ -80,7 +81,8 @@ with atomic_write(sys.argv[1]) as file:
     print("half way", flush=True)
     sys.stdin.read()
 """
-    writer = subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    writer = subprocess.Popen([sys.executable, "-c", script, str(path)], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert writer.stdout.readline() == "half way\n"
     finally:
@@ -111,7 +113,8 @@ def test_the_new_content_is_on_the_disk_before_it_takes_the_old_name(tmp_path, m
     events, fsync, replace = [], os.fsync, os.replace
 
     def note_sync(handle):
-        events.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else f"file of {os.fstat(handle).st_size} bytes")
+        status = os.fstat(handle)
+        events.append("folder" if stat.S_ISDIR(status.st_mode) else f"file of {status.st_size} bytes")
         fsync(handle)
 
     def note_rename(old, new):
@@ -155,7 +158,8 @@ def test_a_key_that_appears_twice_is_refused_at_any_depth_and_however_it_is_spel
 
 
 @checks(parse_json)
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[1e400]", '{"a": -1e400}', "[NaN]", "9" * 400 + ".0"])
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[1e400]", '{"a": -1e400}', "[NaN]",
+                                  "9" * 400 + ".0"])
 def test_numbers_must_be_finite(text):
     with pytest.raises(CheckpointError, match="here: numbers must be finite; got"):
         parse_json(text, "here")
@@ -176,8 +180,8 @@ def test_large_integers_are_exact_and_huge_ones_are_refused_before_they_cost_any
 
 
 @checks(parse_json)
-@pytest.mark.parametrize("text", ["", " ", "{", "[1,]", "{'a': 1}", '{"a": 1} x', "01", "+1", ".5", "1.", '"\n"', '"\\x"', "nul",
-                                  "\x00", "\ufeff[]", b"\xff", b"\xc3", b'"\xed\xa0"', b"\x00\x00", "[1] // one"])
+@pytest.mark.parametrize("text", ["", " ", "{", "[1,]", "{'a': 1}", '{"a": 1} x', "01", "+1", ".5", "1.", '"\n"',
+                                  '"\\x"', "nul", "\x00", "\ufeff[]", b"\xff", b"\xc3", b'"\xed\xa0"', b"\x00\x00", "[1] // one"])
 def test_what_is_no_json_is_refused(text):
     with pytest.raises(CheckpointError, match="here: not valid JSON"):
         parse_json(text, "here")
@@ -187,7 +191,8 @@ JSON_LIKE = st.text(alphabet='{}[]",:0123456789.eE+-\\u tfnaNIy', max_size=60)
 
 
 @checks(parse_json)
-@given(st.binary(max_size=60) | JSON_LIKE | JSON_LIKE.map(str.encode) | st.binary(max_size=9).map(lambda b: b'{"' + b + b'": 1}'))
+@given(st.binary(max_size=60) | JSON_LIKE | JSON_LIKE.map(str.encode)
+       | st.binary(max_size=9).map(lambda key: b'{"' + key + b'": 1}'))
 @example(b"\xef\xbb\xbf{}")
 @example(b'{"\xed\xa0\x80": 1, "\xed\xa0\x80": 2}')
 @example('{"\\ud800": 1, "\\ud800": 2}')

@@ -88,16 +88,17 @@ def assert_same(fast, plain):
 
 @checks(pieces.by_rows)
 def test_the_cases_below_are_all_formulas_that_are_cut():
-    modules = [importlib.import_module(f"scratchgpt.formulas.{found.name}") for found in iter_modules(formulas.__path__)]
-    found = {f for module in modules for f in vars(module).values() if inspect.isfunction(f) and hasattr(f, "__wrapped__")}
+    modules = [importlib.import_module(f"scratchgpt.formulas.{file.name}") for file in iter_modules(formulas.__path__)]
+    found = {f for module in modules for f in vars(module).values()
+             if inspect.isfunction(f) and hasattr(f, "__wrapped__")}
     assert found == {*ARGUMENTS, *ATTENTION}
     assert all(f.__name__ == f.__wrapped__.__name__ and f.__doc__ for f in found)
 
 
 @checks(pieces.by_rows)
 @each_formula
-@given(lead=st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple), C=st.integers(1, 5), piece=st.integers(1, 20),
-       layouts=st.tuples(*2 * [st.sampled_from(sorted(LAYOUTS))]), named=st.integers(0, 4), seed=seeds)
+@given(lead=st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple), C=st.integers(1, 5),
+       piece=st.integers(1, 20), layouts=st.tuples(*2 * [st.sampled_from(sorted(LAYOUTS))]), named=st.integers(0, 4), seed=seeds)
 @example(lead=(5, 3), C=4, piece=8, layouts=("contiguous", "transposed"), named=0, seed=0)
 def test_in_pieces_every_formula_equals_itself_as_written(formula, lead, C, piece, layouts, named, seed):
     args = arguments(formula, np.random.default_rng(seed), lead, C, layouts)
@@ -155,7 +156,8 @@ def test_attention_in_pieces_takes_masks_of_every_shape_that_broadcasts(shape, p
 
 
 @checks(pieces.by_rows, formulas.attention)
-@pytest.mark.parametrize("shape", [(2, 1, 1, 1, 4), (1, 3, 1, 3, 4), (2, 3, 2, 3, 4), (3, 2, 3, 4), (3, 1, 1, 4), (2, 1, 4)])
+@pytest.mark.parametrize("shape", [(2, 1, 1, 1, 4), (1, 3, 1, 3, 4), (2, 3, 2, 3, 4), (3, 2, 3, 4), (3, 1, 1, 4),
+                                   (2, 1, 4)], ids=str)
 def test_attention_with_two_leading_axes_takes_masks_too(shape):
     rng = np.random.default_rng(0)
     q, k, v = (rng.standard_normal((2, 3, 2, n, 6)) for n in (3, 4, 4))
@@ -269,7 +271,8 @@ def test_one_thread_or_many_give_the_same_bits():
 @pytest.mark.parametrize("environment, expected", [
     ({"SCRATCHGPT_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "5", "OMP_NUM_THREADS": "7"}, 3),
     ({"OPENBLAS_NUM_THREADS": "5", "OMP_NUM_THREADS": "7"}, 5), ({"OMP_NUM_THREADS": "7"}, 7),
-    ({"SCRATCHGPT_NUM_THREADS": "", "OMP_NUM_THREADS": "7"}, 7), ({"SCRATCHGPT_NUM_THREADS": "many", "OMP_NUM_THREADS": "7"}, 7),
+    ({"SCRATCHGPT_NUM_THREADS": "", "OMP_NUM_THREADS": "7"}, 7),
+    ({"SCRATCHGPT_NUM_THREADS": "many", "OMP_NUM_THREADS": "7"}, 7),
     ({"SCRATCHGPT_NUM_THREADS": "0"}, 1), ({"SCRATCHGPT_NUM_THREADS": "-2", "OMP_NUM_THREADS": "7"}, 7)])
 def test_the_number_of_threads_is_what_the_user_said_then_what_blas_was_told(monkeypatch, environment, expected):
     for name in ("SCRATCHGPT_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):

@@ -20,7 +20,7 @@ def _check(x, *weights):
 
 def _mean(x):
     """mean_c x_c, (..., C) -> (..., 1)."""
-    return x.mean(axis=-1, keepdims=True)
+    return x.sum(axis=-1, keepdims=True) * (1 / x.shape[-1])
 
 
 def _mean_product(x, y):

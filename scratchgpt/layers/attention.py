@@ -27,7 +27,9 @@ class FusedProjections(Module):
         if memory is not None:
             raise ConfigError("fused projections serve self-attention only; use SeparateProjections for a memory")
         qkv, qkv_back = self.qkv(x)
-        return np.split(qkv, 3, axis=-1), lambda dq, dk, dv: qkv_back(np.concatenate((dq, dk, dv), axis=-1))
+        C = qkv.shape[-1] // 3
+        q, k, v = qkv[..., :C], qkv[..., C:2 * C], qkv[..., 2 * C:]
+        return (q, k, v), lambda dq, dk, dv: qkv_back(np.concatenate((dq, dk, dv), axis=-1))
 
 
 class SeparateProjections(Module):

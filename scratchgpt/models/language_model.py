@@ -102,14 +102,18 @@ class LanguageModel(Module):
         if self.n_positions is not None and past + ids.shape[1] > self.n_positions:
             raise DataError(f"a text must fit the context of n_positions={self.n_positions} tokens; "
                             f"got {past + ids.shape[1]}")
-        return backend.asarray(ids, like=self.parameters()[0].data)
+        return backend.asarray(ids, like=self._like())
+
+    def _like(self):
+        """An array of the model's backend."""
+        return next(self.named_parameters())[1].data
 
     def _check_targets(self, targets, shape, ignore_index):
         targets = _as_array("targets", targets)
         if targets.shape != shape or targets.dtype.kind not in "iu":
             raise DataError(f"targets must be integers of the shape of ids {shape}; got {targets.dtype} {targets.shape}")
         _check_range("targets", targets, self.config.vocab_size, ignore_index)
-        return backend.asarray(targets, like=self.parameters()[0].data)
+        return backend.asarray(targets, like=self._like())
 
 
 def _as_array(name, ids):

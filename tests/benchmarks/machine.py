@@ -1,6 +1,6 @@
 """What the benchmarks share: fair turns for both sides, the machine's own limits, and the peak of memory."""
 
-import resource
+import multiprocessing
 import statistics
 import time
 
@@ -36,7 +36,14 @@ def memory_bandwidth(n=1 << 26):
 
 def peak_memory():
     """The largest resident memory that this process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    with open("/proc/self/status") as file:            # getrusage would count the process that started this one
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+
+
+def measured_apart(work, *args):
+    """work(*args) in a fresh process; returns what it returns."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, args)
 
 
 def _best(work):

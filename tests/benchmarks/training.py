@@ -8,7 +8,6 @@ attention kernel, its tanh GELU, and its fused AdamW. Memory is measured in a pr
 """
 
 import argparse
-import multiprocessing
 import os
 
 os.environ.pop("OPENBLAS_CORETYPE", None)
@@ -16,7 +15,7 @@ os.environ.pop("OPENBLAS_CORETYPE", None)
 import numpy as np  # noqa: E402
 
 import scratchgpt as sg  # noqa: E402
-from tests.benchmarks.machine import in_turns, peak_memory, sgemm_speed  # noqa: E402
+from tests.benchmarks.machine import in_turns, measured_apart, peak_memory, sgemm_speed  # noqa: E402
 
 SIZES = {"4 x 128": dict(n_layer=4, n_head=4, n_embd=128, n_positions=64, vocab_size=65, batch=12, context=64),
          "6 x 384": dict(n_layer=6, n_head=6, n_embd=384, n_positions=256, vocab_size=65, batch=8, context=256),
@@ -76,23 +75,13 @@ def training_flops(model, tokens, context):
     return tokens * (6 * matrices + 12 * model.config.n_layer * model.config.n_embd * context)
 
 
-def _memory_of_a_step(size, answer):
+def memory_of_a_step(size):
+    """Peak resident bytes of a process that makes two steps."""
     model, x, y = make(size)
     step = our_step(model, x, y)
     step()
     step()
-    answer.put(peak_memory())
-
-
-def measure_memory(size):
-    """Peak resident bytes of a process that makes two steps."""
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=_memory_of_a_step, args=(size, answer))
-    process.start()
-    peak = answer.get()
-    process.join()
-    return peak
+    return peak_memory()
 
 
 def main():
@@ -117,7 +106,7 @@ def main():
               f"{speed / 1e9:8.0f} {speed / sgemm_speed():9.0%}", flush=True)
         del model, steps
     if options.only in (None, "GPT-2 124M"):
-        print(f"peak memory of a GPT-2 124M step: {measure_memory(SIZES['GPT-2 124M']) / 1e9:.2f} GB (goal: under 3)")
+        print(f"peak memory of a GPT-2 124M step: {measured_apart(memory_of_a_step, SIZES['GPT-2 124M']) / 1e9:.2f} GB (goal: under 3)")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ def test_the_slope_of_relu_on_both_sides_of_its_corner(lead, C, scale, seed):
 
 @checks(formulas.relu_backward)
 def test_relu_has_slope_zero_at_zero():
-    np.testing.assert_array_equal(formulas.relu_backward(np.ones(4), np.array([-1e-300, -0.0, 0.0, 1e-300])), [0, 0, 0, 1])
+    slopes = formulas.relu_backward(np.ones(4), np.array([-1e-300, -0.0, 0.0, 1e-300]))
+    np.testing.assert_array_equal(slopes, [0, 0, 0, 1])
 
 
 @checks(formulas.erf)

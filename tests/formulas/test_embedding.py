@@ -28,7 +28,8 @@ def test_an_embedding_is_a_product_with_one_hot_rows(lead, V, C, seed):
 @given(lead=leads, V=sizes, C=sizes, seed=seeds)
 def test_gradient_of_an_embedding(lead, V, C, seed):
     W, ids = draw(seed, (V, C)), draw_ids(seed, lead, V)
-    check_twin(lambda W: formulas.embedding(ids, W), lambda dy, W: formulas.embedding_backward(dy, ids, V), W, seed=seed)
+    check_twin(lambda W: formulas.embedding(ids, W), lambda dy, W: formulas.embedding_backward(dy, ids, V), W,
+               seed=seed)
 
 
 @checks(formulas.embedding_backward)

@@ -129,7 +129,8 @@ def test_layer_norm_backward_is_orthogonal_to_ones(lead, C, scale, eps, seed):
 @given(C=st.integers(3, 6), seed=seeds)
 def test_gradients_are_orthogonal_to_the_input_whose_length_the_norm_cannot_see(C, seed):
     dy, x, weight = draw(seed, (4, C), (4, C), (C,))
-    for dx in (formulas.layer_norm_backward(dy, x, weight, 1e-30)[0], formulas.rms_norm_backward(dy, x, weight, 1e-30)[0]):
+    for backward in (formulas.layer_norm_backward, formulas.rms_norm_backward):
+        dx = backward(dy, x, weight, 1e-30)[0]
         np.testing.assert_allclose((dx * x).sum(axis=-1), 0, atol=1e-10 * (1 + np.abs(dx).max()))
 
 
@@ -171,8 +172,8 @@ def test_a_gain_or_bias_of_another_shape_is_refused_by_its_shape():
     x, right = np.ones((2, 3)), np.ones(3)
     for wrong in (np.ones(1), np.ones(4), np.ones((2, 3)), np.ones(())):
         message = rf"\(C,\).*got {str(wrong.shape).replace('(', '[(]').replace(')', '[)]')} for x"
-        for refuse in (lambda: formulas.layer_norm(x, wrong, right, 1e-5), lambda: formulas.layer_norm(x, right, wrong, 1e-5),
-                       lambda: formulas.rms_norm(x, wrong, 1e-5), lambda: formulas.batch_norm(x, wrong, right, 1e-5),
-                       lambda: formulas.batch_norm(x, right, wrong, 1e-5)):
+        for formula, weights in [(formulas.layer_norm, (wrong, right)), (formulas.layer_norm, (right, wrong)),
+                                 (formulas.batch_norm, (wrong, right)), (formulas.batch_norm, (right, wrong)),
+                                 (formulas.rms_norm, (wrong,))]:
             with pytest.raises(ConfigError, match=message):
-                refuse()
+                formula(x, *weights, 1e-5)

@@ -20,7 +20,8 @@ LIKE = np.empty(0)
 @checks(formulas.sinusoidal_positions)
 @given(T=st.integers(0, 9), half=sizes, offset=st.integers(0, 500))
 def test_positions_equal_the_papers_table(T, half, offset):
-    assert_close(formulas.sinusoidal_positions(T, 2 * half, LIKE, offset), oracles.sinusoidal_positions(T, 2 * half, offset))
+    table = formulas.sinusoidal_positions(T, 2 * half, LIKE, offset)
+    assert_close(table, oracles.sinusoidal_positions(T, 2 * half, offset))
 
 
 @checks(formulas.sinusoidal_positions)
@@ -57,7 +58,8 @@ def test_waves_run_from_2_pi_to_nearly_20000_pi():
 
 
 @checks(formulas.sinusoidal_positions)
-@pytest.mark.parametrize("dtype, real", [(np.float32, np.float32), (np.float64, np.float64), (np.complex128, np.float64)])
+@pytest.mark.parametrize("dtype, real", [(np.float32, np.float32), (np.float64, np.float64),
+                                         (np.complex128, np.float64)])
 def test_the_table_has_the_real_dtype_of_what_it_is_added_to(dtype, real):
     table = formulas.sinusoidal_positions(3, 4, np.empty(0, dtype), offset=100_000)
     assert table.dtype == real

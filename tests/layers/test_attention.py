@@ -146,6 +146,28 @@ def test_behind_a_causal_mask_no_token_sees_a_later_one(build, B, T, seed):
         np.testing.assert_array_equal(attention(changed, mask=causal(T, T))[0][:, :t + 1], y[:, :t + 1])
 
 
+@checks(MultiHeadAttention, formulas.causal_attention, formulas.causal_attention_backward)
+@self_attentions
+@given(B=st.integers(1, 3), past=st.integers(0, 4), T=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
+def test_causal_is_the_causal_mask_by_another_name_after_a_past_too(build, B, past, T, seed):
+    attention, x, dy = made(build, seed, (B, past + T, C), (B, T, C))
+    words = np.random.default_rng(seed).random((B, past + T)) < 0.7
+    padding, mask = formulas.padding_mask(words), causal(T, past + T)
+    results = []
+    for options in (dict(causal=True), dict(mask=mask), dict(causal=True, maps=[]),
+                    dict(causal=True, mask=padding), dict(mask=mask & padding)):
+        cache = LayerCache() if past else None
+        if past:
+            attention(x[:, :past], causal=True, cache=cache)
+        attention.zero_grad()
+        y, backward = attention(x[:, past:], cache=cache, **options)
+        results.append([y, backward(dy), *(parameter.grad for parameter in attention.parameters())])
+    by_flag, by_mask, with_maps, *padded = results
+    for same in ((by_flag, by_mask), (with_maps, by_mask), padded):
+        for found, expected in zip(*same, strict=True):
+            np.testing.assert_allclose(found, expected, **CLOSE)
+
+
 @checks(MultiHeadAttention)
 @batches
 def test_padded_keys_are_as_if_they_were_not_there(B, T, seed):

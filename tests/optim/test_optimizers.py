@@ -91,7 +91,8 @@ def test_a_state_that_does_not_fit_is_refused_by_name_and_changes_nothing(make, 
 @checks(optim.Optimizer)
 def test_every_misfit_is_listed_at_once():
     optimizer = optim.Adam(parameters(0, (3, 2)))
-    with pytest.raises(CheckpointError, match=r"missing steps; missing 0.v; unexpected x; 0.m must be \(3, 2\), got \(6,\)"):
+    message = r"missing steps; missing 0.v; unexpected x; 0.m must be \(3, 2\), got \(6,\)"
+    with pytest.raises(CheckpointError, match=message):
         optimizer.load_state_dict({"0.m": np.zeros(6), "x": np.zeros(1)})
 
 

@@ -43,7 +43,8 @@ def test_noams_formula_is_the_inverse_square_root_from_its_peak(C, warmup, t):
 @given(lr=rates, warmup=st.integers(1, 100), share=shares)
 def test_the_inverse_square_root_halves_from_its_peak_in_four_times_the_warmup_and_stops_at_min_lr(lr, warmup, share):
     assert close(inverse_sqrt(lr, warmup=warmup)(4 * warmup - 1), lr / 2, lr)
-    assert close(inverse_sqrt(lr, warmup=warmup, min_lr=share * lr)(10**12), max(share, math.sqrt(warmup / 1e12)) * lr, lr)
+    floor = max(share, math.sqrt(warmup / 1e12))
+    assert close(inverse_sqrt(lr, warmup=warmup, min_lr=share * lr)(10**12), floor * lr, lr)
 
 
 @checks(constant, linear, cosine, inverse_sqrt, warmup_stable_decay)

@@ -16,14 +16,15 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 @checks(SGD)
-@given(steps=st.integers(1, 5), momentum=st.sampled_from([0.0, 0.5, 0.9]), nesterov=st.booleans(), lr=st.sampled_from([0.01, 1.0]),
-       weight_decay=st.sampled_from([0.0, 0.1]), seed=seeds)
+@given(steps=st.integers(1, 5), momentum=st.sampled_from([0.0, 0.5, 0.9]), nesterov=st.booleans(),
+       lr=st.sampled_from([0.01, 1.0]), weight_decay=st.sampled_from([0.0, 0.1]), seed=seeds)
 def test_sgd_follows_its_definition_weight_by_weight(steps, momentum, nesterov, lr, weight_decay, seed):
     nesterov = nesterov and momentum > 0
     weight, bias, dW, db = draw(seed, (2, 3), (2,), (steps, 2, 3), (steps, 2))
     W, b = Parameter(weight.copy()), Parameter(bias.copy())
     optimizer = SGD([W, b], lr, momentum, nesterov, weight_decay)
-    paths = {(p, i): oracles.sgd(start[i], list(grads[(slice(None), *i)]), lr, momentum, nesterov, weight_decay * (p is W))
+    paths = {(p, i): oracles.sgd(start[i], list(grads[(slice(None), *i)]), lr, momentum, nesterov,
+                                 weight_decay * (p is W))
              for p, start, grads in ((W, weight, dW), (b, bias, db)) for i in np.ndindex(start.shape)}
     for t in range(steps):
         W.grad, b.grad = dW[t], db[t]
@@ -53,7 +54,8 @@ def test_momentum_under_a_constant_gradient_gathers_speed_up_to_one_over_one_min
 
 
 @checks(SGD)
-@pytest.mark.parametrize("wrong", [{"momentum": -0.1}, {"momentum": 1.0}, {"momentum": float("nan")}, {"nesterov": True}])
+@pytest.mark.parametrize("wrong", [{"momentum": -0.1}, {"momentum": 1.0}, {"momentum": float("nan")},
+                                   {"nesterov": True}])
 def test_a_momentum_that_cannot_be_is_refused(wrong):
     with pytest.raises(ConfigError, match=r"momentum must be in \[0, 1\)"):
         SGD([Parameter(np.zeros(1))], lr=0.1, **wrong)
