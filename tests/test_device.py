@@ -1,4 +1,4 @@
-"""The whole library on the strict device: modules, a loss, optimiser steps, generation, files. What passes is API-checked.
+"""The library on the strict device: modules, a loss, optimiser steps, generation, files. What passes is API-checked.
 
 Before this file: `strict_device`, `layers/cases.py`. After it: nothing here mixes host and device arrays, waits for
 the device unasked, or uses a name that CuPy lacks; and the results are NumPy's.

@@ -181,7 +181,8 @@ def test_large_integers_are_exact_and_huge_ones_are_refused_before_they_cost_any
 
 @checks(parse_json)
 @pytest.mark.parametrize("text", ["", " ", "{", "[1,]", "{'a': 1}", '{"a": 1} x', "01", "+1", ".5", "1.", '"\n"',
-                                  '"\\x"', "nul", "\x00", "\ufeff[]", b"\xff", b"\xc3", b'"\xed\xa0"', b"\x00\x00", "[1] // one"])
+                                  '"\\x"', "nul", "\x00", "\ufeff[]", b"\xff", b"\xc3", b'"\xed\xa0"', b"\x00\x00",
+                                  "[1] // one"])
 def test_what_is_no_json_is_refused(text):
     with pytest.raises(CheckpointError, match="here: not valid JSON"):
         parse_json(text, "here")

@@ -31,13 +31,15 @@ FORMULAS = {
     "linear": (formulas.linear, lambda dy, x, W, b: formulas.linear_backward(dy, x, W)),
     "layer_norm": (lambda x, w, b: formulas.layer_norm(x, w, b, 1e-5),
                    lambda dy, x, w, b: formulas.layer_norm_backward(dy, x, w, 1e-5)),
-    "rms_norm": (lambda x, w: formulas.rms_norm(x, w, 1e-6), lambda dy, x, w: formulas.rms_norm_backward(dy, x, w, 1e-6)),
+    "rms_norm": (lambda x, w: formulas.rms_norm(x, w, 1e-6),
+                 lambda dy, x, w: formulas.rms_norm_backward(dy, x, w, 1e-6)),
     "batch_norm": (lambda x, w, b: formulas.batch_norm(x, w, b, 1e-5)[0],
                    lambda dy, x, w, b: formulas.batch_norm_backward(dy, x, w, 1e-5)),
     "attention": (lambda q, k, v: formulas.attention(q, k, v, MASK)[0],
                   lambda do, q, k, v: formulas.attention_backward(do, q, k, v, formulas.attention(q, k, v, MASK)[1])),
     "cross_entropy": (lambda x: formulas.cross_entropy(x, TARGETS, label_smoothing=0.1)[0],
-                      lambda dy, x: formulas.cross_entropy_backward(dy, formulas.softmax(x), TARGETS, label_smoothing=0.1)),
+                      lambda dy, x: formulas.cross_entropy_backward(dy, formulas.softmax(x), TARGETS,
+                                                                    label_smoothing=0.1)),
 }
 FUNCTIONS = [getattr(formulas, name + end) for name in FORMULAS for end in ("", "_backward")]
 

@@ -154,7 +154,8 @@ def test_importing_takes_no_extra_along(script):
 def test_imports_are_resolved_to_the_files_they_name():
     known = {"errors", "formulas", "formulas.softmax", "optim", "optim.adam", "__init__"}
     tree = ast.parse("import numpy as np\nfrom .. import formulas\nfrom ..errors import ConfigError\n"
-                     "from . import adam\nfrom .adam import Adam\nfrom ..formulas import softmax\nfrom .. import __version__\n"
+                     "from . import adam\nfrom .adam import Adam\nfrom ..formulas import softmax\n"
+                     "from .. import __version__\n"
                      "def f():\n    from tqdm import tqdm\n")
     assert imports(tree, "optim.sgd", known) == [
         (">numpy", True), ("formulas", True), ("errors", True), ("optim.adam", True), ("optim.adam", True),

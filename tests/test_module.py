@@ -52,7 +52,8 @@ def test_a_module_without_forward_says_what_to_define():
 
 
 @checks(Parameter)
-@given(st.lists(st.tuples(st.sampled_from(["copied", "formula", "in place"]), st.integers(1, 9)), min_size=1, max_size=6))
+@given(st.lists(st.tuples(st.sampled_from(["copied", "formula", "in place"]), st.integers(1, 9)), min_size=1,
+                max_size=6))
 def test_gradients_add_up_whichever_way_they_come(ways):
     parameter, total = Parameter(np.zeros(3)), 0
     for round in range(3):                                       # the second and third reuse the first one's memory

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import math
 import os
 import subprocess
 import sys
@@ -42,17 +43,18 @@ LAYOUTS = {"contiguous": lambda x: x, "every other row": lambda x: np.repeat(x, 
 
 @contextmanager
 def pieces_of(elements):
-    """Pieces so small that small arrays are cut; yields the list of formulas that were."""
-    before, tile, cut = pieces.PIECE, pieces._tile, []
+    """Pieces so small that small arrays are cut; yields the list of the pieces that were, as slices of rows."""
+    cutter, cut = pieces._pieces, []
 
-    def counting(formula, *rest):
-        cut.append(formula)
-        return tile(formula, *rest)
-    pieces.PIECE, pieces._tile = elements, counting
-    try:
+    def noting(*args):
+        for piece, *part in cutter(*args):
+            cut.append(piece)
+            yield piece, *part
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "PIECE", elements)
+        patch.setattr(pieces, "SHARED", elements)
+        patch.setattr(pieces, "_pieces", noting)
         yield cut
-    finally:
-        pieces.PIECE, pieces._tile = before, tile
 
 
 @contextmanager
@@ -98,12 +100,13 @@ def test_the_cases_below_are_all_formulas_that_are_cut():
 @checks(pieces.by_rows)
 @each_formula
 @given(lead=st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple), C=st.integers(1, 5),
-       piece=st.integers(1, 20), layouts=st.tuples(*2 * [st.sampled_from(sorted(LAYOUTS))]), named=st.integers(0, 4), seed=seeds)
+       piece=st.integers(1, 20), layouts=st.tuples(*2 * [st.sampled_from(sorted(LAYOUTS))]), named=st.integers(0, 4),
+       seed=seeds)
 @example(lead=(5, 3), C=4, piece=8, layouts=("contiguous", "transposed"), named=0, seed=0)
 def test_in_pieces_every_formula_equals_itself_as_written(formula, lead, C, piece, layouts, named, seed):
     args = arguments(formula, np.random.default_rng(seed), lead, C, layouts)
     named = min(named, len(args))
-    names = list(inspect.signature(formula).parameters)[len(args) - named:]
+    names = list(inspect.signature(formula).parameters)[len(args) - named:len(args)]
     with pieces_of(piece):
         fast = formula(*args[:len(args) - named], **dict(zip(names, args[len(args) - named:])))
     assert_same(fast, formula.__wrapped__(*args))
@@ -116,10 +119,24 @@ def test_what_lies_in_order_is_really_cut(formula, lead, seed):
     args = arguments(formula, np.random.default_rng(seed), lead, 3)
     with pieces_of(3) as cut:
         formula(*args)
-    assert cut[0] is formula.__wrapped__
+    assert len(cut) == math.prod(lead)
     with pieces_of(3 * 5 * 5) as cut:
         formula(*args)
     assert not cut
+
+
+@checks(pieces.by_rows)
+@pytest.mark.parametrize("formula", [f for f in ARGUMENTS if "out" in inspect.signature(f).parameters],
+                         ids=lambda f: f.__name__)
+@pytest.mark.parametrize("piece", [3, 10_000])
+def test_a_formula_writes_into_the_array_it_is_given_and_returns_it(formula, piece):
+    args = arguments(formula, np.random.default_rng(0), (5, 2), 3)
+    out = np.full((5, 2, 3), np.nan)
+    with pieces_of(piece):
+        assert formula(*args, out=out) is out
+    np.testing.assert_array_equal(out, formula.__wrapped__(*args))
+    with pieces_of(piece), pytest.raises(TypeError):
+        formula(*args, out)                                     # by name only: in pieces a second one would be added
 
 
 @checks(pieces.by_rows)
@@ -256,7 +273,7 @@ def test_for_pieces_hands_over_whole_what_it_cannot_cut_in_place(shape):
 def test_one_thread_or_many_give_the_same_bits():
     def train(n_threads):
         rng = np.random.default_rng(0)
-        weight = Parameter(rng.standard_normal((3, 2 * pieces.PIECE // 3 + 1000)).astype(np.float32))
+        weight = Parameter(rng.standard_normal((3, pieces.SHARED)).astype(np.float32))
         optimizer = AdamW([weight], lr=0.1)
         with threads(n_threads):
             for _ in range(3):

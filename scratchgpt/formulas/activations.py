@@ -59,7 +59,7 @@ def gelu_backward(dy, x):
 
 
 @by_rows(core=0)
-def gelu_tanh(x, out=None):
+def gelu_tanh(x, *, out=None):
     """GELU by the tanh formula ("gelu_new"), as GPT-2 has it; within 5e-4 of `gelu`.
 
         y = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
@@ -80,7 +80,7 @@ def gelu_tanh(x, out=None):
 
 
 @by_rows(core=0)
-def gelu_tanh_backward(dy, x, out=None):
+def gelu_tanh_backward(dy, x, *, out=None):
     """Gradient of `gelu_tanh`, with t = tanh(u) and u = sqrt(2 / pi) (x + 0.044715 x^3).
 
         dx = dy ((1 + t) + x (1 - t^2) u') / 2      u' = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)

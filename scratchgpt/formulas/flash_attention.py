@@ -27,8 +27,8 @@ def causal_attention(q, k, v):
     arXiv:2307.08691, section 3.1, for keeping l.
     """
     B, H, T, D = q.shape
-    o = np.empty_like(q, shape=(B, T, H, D)).swapaxes(1, 2)
-    l = np.empty_like(q, shape=(B, H, 1, T))
+    o = np.empty_like(q, shape=(B, T, H, D), order="C").swapaxes(1, 2)
+    l = np.empty_like(q, shape=(B, H, 1, T), order="C")
     for heads, rows, keys in _tiles(q, k):
         s = _scores(q[heads][..., rows, :], k[heads][..., keys, :])             # step 1: (..., keys, tile)
         m = s.max(axis=-2, keepdims=True)
@@ -52,7 +52,7 @@ def causal_attention_backward(do, q, k, v, o, l):
     As `attention_backward`; there sum_s dp_ts p_ts = sum_s (do_t . v_s) p_ts, which is do_t . o_t.
     Source: Dao et al. 2022, arXiv:2205.14135, appendix B.2.
     """
-    dq, dk, dv = (np.empty_like(a, shape=a.swapaxes(1, 2).shape).swapaxes(1, 2) for a in (q, k, v))
+    dq, dk, dv = (np.empty_like(a, shape=a.swapaxes(1, 2).shape, order="C").swapaxes(1, 2) for a in (q, k, v))
     dk[...] = 0
     dv[...] = 0
     delta = np.einsum("bhtd,bhtd->bht", do, o)[:, :, None]

@@ -34,7 +34,7 @@ def _sum_product(x, y):
 
 
 @by_rows(core=1)
-def layer_norm(x, weight, bias, eps, out=None):
+def layer_norm(x, weight, bias, eps, *, out=None):
     """Shift every vector to mean 0 and scale it to variance 1, then apply gain and bias.
 
         y_c = w_c (x_c - mean_c x) / sqrt(var_c(x) + eps) + b_c
@@ -75,7 +75,7 @@ def layer_norm_backward(dy, x, weight, eps):
 
 
 @by_rows(core=1)
-def rms_norm(x, weight, eps, out=None):
+def rms_norm(x, weight, eps, *, out=None):
     """Scale every vector to unit root mean square.
 
         y_c = w_c x_c / sqrt(mean_c(x_c^2) + eps)

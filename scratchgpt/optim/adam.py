@@ -34,7 +34,7 @@ class Adam(Optimizer):
 
     def _move(self, w, g, m, v):
         b1, b2 = self.betas
-        d = g - m                                             # m = b1 m + (1 - b1) g
+        d = np.subtract(g, m, out=np.empty_like(m))           # m = b1 m + (1 - b1) g; out= makes () an array as well
         d *= 1 - b1
         m += d
         np.multiply(g, g, out=d)                              # v = b2 v + (1 - b2) g^2

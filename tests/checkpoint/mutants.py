@@ -16,8 +16,8 @@ def entry(shape, offsets, dtype="F32", **more):
     return {"dtype": dtype, "shape": shape, "data_offsets": offsets, **more}
 
 
-STRANGE = [None, True, -1, 0, 1, 2**31, 2**63, 2**64, 10**30, 10**400, int("9" * 4000), 0.5, 1e300, "", "x", "F32", "I8",
-           [], [0], [[]], {}, {"a": 1}, [0, 24], [2**62, 4], "\ud800"]
+STRANGE = [None, True, -1, 0, 1, 2**31, 2**63, 2**64, 10**30, 10**400, int("9" * 4000), 0.5, 1e300, "", "x", "F32",
+           "I8", [], [0], [[]], {}, {"a": 1}, [0, 24], [2**62, 4], "\ud800"]
 
 
 def places(value, path=()):

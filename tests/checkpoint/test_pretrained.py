@@ -145,7 +145,7 @@ def test_a_single_missing_tensor_is_named_and_so_are_those_of_a_missing_layer(sa
     _, folder = saved
     rewrite(folder, lambda arrays: {name: array for name, array in arrays.items() if name != "transformer.ln_f.bias"})
     edit_config(folder, n_layer=3)
-    with pytest.raises(CheckpointError, match="missing h.2.norm1.weight; .*missing h.2.mlp.down.bias; missing ln_f.bias"):
+    with pytest.raises(CheckpointError, match="missing h.2.norm1.weight; .*h.2.mlp.down.bias; missing ln_f.bias"):
         GPT2.from_pretrained(folder)
 
 
@@ -165,7 +165,7 @@ def test_a_config_that_promises_more_than_the_file_holds_is_refused_before_alloc
     _, folder = saved
     edit_config(folder, **changes)
     tracemalloc.start()
-    with pytest.raises(CheckpointError, match=r"model\.safetensors: the config promises \d+ parameters in \d+ tensors; the"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: the config promises \d+ parameters in \d+ tensors"):
         GPT2.from_pretrained(folder)
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
@@ -202,7 +202,7 @@ def test_folders_and_configs_that_are_none_are_named(saved, tmp_path):
         GPT2.from_pretrained(folder / "absent")
     with pytest.raises(CheckpointError, match="model_type must be 'bigram'; got 'gpt2'"):
         BigramLM.from_pretrained(folder)
-    for text, says in (("[]", "got 'list'"), ("{}", "got None"), ("{", "not valid JSON"), ('{"a":1,"a":2}', "appears 2")):
+    for text, says in (("[]", "got 'list'"), ("{}", "got None"), ("{", "not valid JSON"), ('{"a":1,"a":2}', "2 times")):
         (folder / "config.json").write_text(text)
         with pytest.raises(CheckpointError, match=f"config.json: .*{says}"):
             GPT2.from_pretrained(folder)
@@ -253,5 +253,6 @@ def test_a_kill_at_any_moment_leaves_a_whole_model_the_old_or_the_new(tmp_path):
         saver.kill()
         done = [int(line) for line in (first + saver.stdout.read()).split()]
         saver.wait(), saver.stdout.close()
-        values = {float(x) for array in GPT2.from_pretrained(tmp_path).state_dict().values() for x in (array.min(), array.max())}
+        state = GPT2.from_pretrained(tmp_path).state_dict()
+        values = {float(x) for array in state.values() for x in (array.min(), array.max())}
         assert len(values) == 1 and values <= {done[-1], done[-1] + 1.0}

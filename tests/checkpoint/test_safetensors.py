@@ -13,7 +13,8 @@ from scratchgpt.checkpoint.safetensors import DTYPES
 from scratchgpt.errors import CheckpointError
 from tests.checks import checks
 
-NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(lambda name: name != "__metadata__")
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+NAMES = TEXTS.filter(lambda name: name != "__metadata__")
 SHAPES = st.lists(st.integers(0, 4), max_size=4).map(tuple)
 
 
@@ -33,9 +34,8 @@ def header_of(path):
 
 
 @checks(save_file, load_file)
-@given(st.dictionaries(NAMES, st.tuples(st.sampled_from(sorted(DTYPES.values())), SHAPES, st.integers(0, 99)), max_size=5),
-       st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])),
-                       max_size=3))
+@given(table=st.dictionaries(NAMES, st.tuples(st.sampled_from(sorted(DTYPES.values())), SHAPES, st.integers(0, 99)),
+                             max_size=5), metadata=st.dictionaries(TEXTS, TEXTS, max_size=3))
 def test_every_array_and_every_string_comes_back_bit_for_bit(tmp_path_factory, table, metadata):
     path = tmp_path_factory.mktemp("file") / "a.safetensors"
     arrays = {name: array_of(*what) for name, what in table.items()}

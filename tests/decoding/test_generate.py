@@ -14,7 +14,8 @@ from tests.models.test_language_model import model_and_batch
 
 MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(V), rng=rng)}
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
-prompts = given(B=st.integers(1, 3), T=st.integers(1, P + 3), count=st.integers(0, P + 3), seed=st.integers(0, 2**32 - 1))
+prompts = given(B=st.integers(1, 3), T=st.integers(1, P + 3), count=st.integers(0, P + 3),
+                seed=st.integers(0, 2**32 - 1))
 
 
 def plainly(model, ids, count, filters=(), choose=greedy, rng=None):

@@ -25,6 +25,5 @@ def test_the_script_makes_the_committed_goldens(tmp_path):
     assert made.keys() == committed.keys()
     for key in made:
         np.testing.assert_array_equal(made[key], committed[key])
-    versions = {"transformers_version"}
     made, committed = (json.loads((folder / "gpt2" / "config.json").read_text()) for folder in (tmp_path, HERE))
-    assert {key: made[key] for key in made.keys() - versions} == {key: committed[key] for key in committed.keys() - versions}
+    assert {**made, "transformers_version": ""} == {**committed, "transformers_version": ""}

@@ -121,7 +121,7 @@ def test_cross_entropy_with_smoothing_and_ignored_targets(smoothing, ignore, B, 
     logits, targets = 3 * rng.normal(size=(B, T, C)), rng.integers(0, C, (B, T))
     targets[rng.random((B, T)) < 0.3] = ignore
     if (targets == ignore).all():
-        return                                                               # PyTorch says NaN; ours is tested elsewhere
+        return                                                              # PyTorch says NaN; ours is tested elsewhere
     loss, [dlogits] = theirs(lambda s, t: F.cross_entropy(s.reshape(-1, C), t.reshape(-1), ignore_index=ignore,
                                                           label_smoothing=smoothing), logits, targets, dy=2.5)
     found, p = formulas.cross_entropy(logits, targets, ignore, smoothing)
@@ -129,7 +129,8 @@ def test_cross_entropy_with_smoothing_and_ignored_targets(smoothing, ignore, B, 
     np.testing.assert_allclose(formulas.cross_entropy_backward(2.5, p, targets, ignore, smoothing), dlogits, **CLOSE)
 
 
-@checks(formulas.attention, formulas.attention_backward, formulas.causal_mask, formulas.padding_mask)
+@checks(formulas.attention, formulas.attention_backward, formulas.causal_attention, formulas.causal_attention_backward,
+        formulas.causal_mask, formulas.padding_mask)
 @given(S=st.integers(1, 5), kind=st.sampled_from(["none", "causal", "padding"]), **SIZES)
 def test_attention(S, kind, B, T, C, seed):
     rng = np.random.default_rng(seed)
@@ -143,6 +144,10 @@ def test_attention(S, kind, B, T, C, seed):
     found, p = formulas.attention(q, k, v, mask)
     np.testing.assert_allclose(found, o, **CLOSE)
     assert_all_close(formulas.attention_backward(do, q, k, v, p), gradients)
+    if kind == "causal":
+        found, l = formulas.causal_attention(q, k, v)
+        np.testing.assert_allclose(found, o, **CLOSE)
+        assert_all_close(formulas.causal_attention_backward(do, q, k, v, found, l), gradients)
 
 
 @checks(layers.MultiHeadAttention, layers.SeparateProjections)

@@ -56,7 +56,8 @@ def tensors_of(model):
 
 
 @checks(GPT2)
-@pytest.mark.parametrize("dtype, close", [(np.float64, dict(rtol=1e-10, atol=1e-12)), (np.float32, dict(rtol=1e-4, atol=1e-5))])
+@pytest.mark.parametrize("dtype, close", [(np.float64, dict(rtol=1e-10, atol=1e-12)),
+                                          (np.float32, dict(rtol=1e-4, atol=1e-5))])
 @given(B=st.integers(1, 3), T=st.integers(1, P), seed=st.integers(0, 2**32 - 1))
 def test_the_loss_and_every_gradient_are_those_of_autograd(dtype, close, B, T, seed):
     model, ids, targets = model_and_batch(seed, B, T, dtype)

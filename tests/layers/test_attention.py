@@ -87,8 +87,8 @@ def test_fused_and_separate_projections_of_the_same_weights_agree(B, T, seed):
     linears = [apart.project.q, apart.project.k, apart.project.v]
     weights = np.split(together.project.qkv.weight.data, 3, axis=1)
     biases = np.split(together.project.qkv.bias.data, 3)
-    for linear, linear.weight.data, linear.bias.data in zip(linears, weights, biases):
-        pass
+    for linear, weight, bias in zip(linears, weights, biases):
+        linear.weight.data, linear.bias.data = weight, bias
     (y, back), (y_apart, back_apart) = (attention(x, mask=causal(T, T)) for attention in (together, apart))
     np.testing.assert_allclose(y, y_apart, **CLOSE)
     np.testing.assert_allclose(back(dy), back_apart(dy), **CLOSE)

@@ -13,6 +13,7 @@ from scratchgpt.module import Module, Parameter
 from tests import laws
 from tests.checks import checks
 from tests.layers.cases import CASES, MODULES, block, causal
+from tests.layers.kept import kept_bytes, reachable
 
 FEW = settings(max_examples=max(3, settings.default.max_examples // 6))
 
@@ -20,7 +21,8 @@ FEW = settings(max_examples=max(3, settings.default.max_examples // 6))
 def law(test):
     """Run over all cases, each with several sizes and seeds."""
     sizes = given(B=st.integers(1, 3), T=st.integers(1, 4), seed=st.integers(0, 2**32 - 1))
-    return checks(Module, *MODULES)(pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)(FEW(sizes(test))))
+    over_cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+    return checks(Module, *MODULES)(over_cases(FEW(sizes(test))))
 
 
 @law
@@ -57,7 +59,7 @@ def test_the_rows_of_a_batch_are_independent_except_in_batch_norm(case, B, T, se
 def test_a_call_keeps_the_bytes_that_its_docstring_says(case, B, T, seed):
     for dtype in (np.float32, np.float64):
         numbers, more = case.keeps(B, T)
-        assert laws.kept_bytes(case, B, T, seed, dtype) == numbers * np.dtype(dtype).itemsize + more
+        assert kept_bytes(case, B, T, seed, dtype) == numbers * np.dtype(dtype).itemsize + more
 
 
 @law
@@ -77,10 +79,10 @@ def test_what_a_call_keeps_follows_the_same_formula_where_formulas_run_in_pieces
     monkeypatch.setattr("scratchgpt.pieces.PIECE", 8)
     B, T = 3, 4
     numbers, more = case.keeps(B, T)
-    assert laws.kept_bytes(case, B, T, 0, np.float32) == 4 * numbers + more
+    assert kept_bytes(case, B, T, 0, np.float32) == 4 * numbers + more
 
 
-# Checkpoint against the bare layer --------------------------------------------------------------------------------------
+# Checkpoint against the bare layer ------------------------------------------------------------------------------------
 
 
 @checks(Checkpoint)
@@ -95,7 +97,7 @@ def test_a_checkpointed_layer_gives_the_same_bits_and_keeps_less(p, B, T, seed):
         y, pullback = case.run(module, inputs, seed)
         results.append({"y": y, **laws.all_gradients(module, pullback, laws.upstream(y, seed))})
     laws.assert_same(results[1], results[0])
-    assert laws.kept_bytes(wrapped, B, T, seed) < laws.kept_bytes(bare, B, T, seed)
+    assert kept_bytes(wrapped, B, T, seed) < kept_bytes(bare, B, T, seed)
 
 
 @checks(Checkpoint, Dropout)
@@ -110,7 +112,7 @@ def test_a_checkpointed_layer_moves_the_generator_once_in_forward_and_never_in_b
     np.testing.assert_array_equal(backward(np.ones_like(y)), first)
 
 
-# the laws' own instruments ----------------------------------------------------------------------------------------------
+# the laws' own instruments --------------------------------------------------------------------------------------------
 
 
 class Wrong(Module):
@@ -139,7 +141,7 @@ class Wrong(Module):
     ("0.1% off", lambda case: laws.gradients_match(case, 2, 3, 0)),
     ("not linear", lambda case: laws.backward_is_linear(case, 2, 3, 0)),
     ("overwrites dy", lambda case: laws.backward_is_linear(case, 2, 3, 0)),
-    ("stores", lambda case: laws.kept_bytes(case, 2, 3, 0)),
+    ("stores", lambda case: kept_bytes(case, 2, 3, 0)),
 ])
 def test_the_laws_catch_a_planted_mistake(mistake, broken):
     case = laws.Case(mistake, lambda rng: Wrong(mistake), lambda rng, B, T: [rng.normal(size=(B, T, 4))], None)
@@ -154,14 +156,15 @@ def test_what_a_closure_reaches_is_found_once_through_every_container():
 
     def pullback(dy, default=z):
         return held, dy
-    found = laws.reachable([functools.partial(lambda a: (pullback, a), w[:1])])
+    found = reachable([functools.partial(lambda a: (pullback, a), w[:1])])
     assert sum(array.nbytes for array in found.values()) == 8 * (10 + 20 + 30 + 40)
 
 
 @checks(Linear)
 def test_a_frozen_weight_skips_its_own_matrix_product(monkeypatch):
     asked, formula = [], formulas.linear_weight_gradient
-    monkeypatch.setattr(formulas, "linear_weight_gradient", lambda *args, **out: asked.append(1) or formula(*args, **out))
+    spy = lambda *args, **out: asked.append(1) or formula(*args, **out)
+    monkeypatch.setattr(formulas, "linear_weight_gradient", spy)
     for trainable in (True, False):
         asked.clear()
         layer = Linear(3, 2, rng=np.random.default_rng(0))

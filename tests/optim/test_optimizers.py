@@ -165,10 +165,10 @@ def test_steps_are_taken_in_place_in_the_dtype_of_the_weights_and_leave_the_grad
 @checks(optim.SGD, optim.Adam, optim.AdamW)
 @each_optimizer
 def test_large_arrays_move_as_small_ones_do(make):
-    n = 2 * pieces.PIECE + 12_345
+    n = 2 * pieces.SHARED + 12_345
     (large,) = parameters(0, (3, n // 3))
     halves = [Parameter(part.copy()) for part in np.array_split(large.data, 40, axis=1)]
-    assert large.size > pieces.PIECE > max(p.size for p in halves)
+    assert large.size > pieces.SHARED > max(p.size for p in halves)
     whole, small = make([large], weight_decay=0.1), make(halves, weight_decay=0.1)
     for step in range(3):
         large.grad = np.random.default_rng(step).standard_normal(large.shape)
