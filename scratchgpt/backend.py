@@ -20,20 +20,24 @@ from .errors import ConfigError, MissingExtraError
 
 
 class NumPyBackend:
-    """Arrays in the computer's own memory."""
+    """Arrays in the computer's own memory; what a method is for stands at the function of its name below."""
 
     name = "numpy"
 
     def owns(self, x):
+        """Whether `x` is an array of this backend."""
         return isinstance(x, (np.ndarray, np.generic))
 
     def asarray(self, x, dtype=None):
+        """`x` on this backend."""
         return np.asarray(x, dtype)
 
     def to_host(self, x):
+        """`x` as a NumPy array."""
         return np.asarray(x)
 
     def scatter_add(self, out, ids, rows):
+        """out[ids[n]] += rows[n], repeated ids included."""
         if ids.size == 0:
             return
         order = np.argsort(ids, kind="stable")                  # equal ids side by side, each in its first order
@@ -42,11 +46,12 @@ class NumPyBackend:
         out[ids[first]] += np.add.reduceat(rows[order], first, axis=0)
 
     def kth_largest(self, scores, k):
+        """The k-th largest score of each row."""
         at = scores.shape[-1] - k
         return np.partition(scores, at, axis=-1)[..., at:at + 1]
 
 
-class CuPyBackend:
+class CuPyBackend(NumPyBackend):
     """Arrays on an NVIDIA GPU."""
 
     name = "cupy"

@@ -56,14 +56,17 @@ class Parameter:
 
     @property
     def shape(self):
+        """That of `data`."""
         return self.data.shape
 
     @property
     def ndim(self):
+        """The number of axes of `data`."""
         return self.data.ndim
 
     @property
     def size(self):
+        """The number of elements of `data`."""
         return self.data.size
 
     def __repr__(self):
@@ -77,6 +80,7 @@ class Module:
         return self.forward(*args, **options)
 
     def forward(self, *args, **options):
+        """(y, backward) for the given inputs; each subclass has its own."""
         raise TypeError(f"{type(self).__name__} must define forward(...), returning (y, backward)")
 
     def named_modules(self, name=""):
@@ -103,6 +107,7 @@ class Module:
         return [parameter for _, parameter in self.named_parameters()]
 
     def zero_grad(self):
+        """Forget all gradients."""
         for parameter in self.parameters():
             parameter.zero_grad()
 

@@ -130,9 +130,13 @@ def run_pieces(work, count):
         for index in pieces:
             work(index)
     helping = [pool.submit(drain) for _ in range(min(thread_count(), count) - 1)]
-    drain()
-    for help in helping:
-        help.result()
+    try:
+        drain()
+    finally:
+        failures = [help.exception() for help in helping]         # waits for each
+    for failure in failures:
+        if failure is not None:
+            raise failure
 
 
 def for_pieces(update, *arrays):

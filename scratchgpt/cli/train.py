@@ -11,60 +11,55 @@ from contextlib import contextmanager
 from ..errors import TrainingError
 from ..optim import SCHEDULES
 from ..training import Progress, evaluate
-from .arguments import add_seed, number, whole
+from .arguments import number, whole
 from .generate import write_sample
 from .run import Run, default_out
 
 SAMPLE_TOKENS = 500
 
-# the settings of a run, by their place in its settings file; what is not on the command line has this default
-DEFAULTS = {"tokenizer": "char", "vocab_size": 512, "n_layer": 4, "n_head": 4, "n_embd": 128, "context": 128,
-            "dropout": 0.0, "batch_size": 12, "accumulate": 1, "steps": 2000, "lr": 1e-3, "min_lr": None,
-            "schedule": "cosine", "warmup": 100, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1, "clip": 1.0,
-            "eval_every": 250, "seed": 0, "checkpoint_activations": False}
+# (group, option, kind, default, help): a run's settings; what the command line leaves out has the default
+OPTIONS = (
+    ("model", "tokenizer", str, "char", "char, bpe, or the folder of a saved tokenizer"),
+    ("model", "vocab-size", whole(1), 512, "number of tokens that bpe learns, at least 256"),
+    ("model", "n-layer", whole(1), 4, "blocks"),
+    ("model", "n-head", whole(1), 4, "attention heads; must divide --n-embd"),
+    ("model", "n-embd", whole(1), 128, "channels"),
+    ("model", "context", whole(1), 128, "tokens that the model sees at once"),
+    ("model", "dropout", number(0, 1, high_open=True), 0.0, "probability with which training drops a value"),
+    ("training", "steps", whole(1), 2000, "steps of the optimizer"),
+    ("training", "batch-size", whole(1), 12, "stretches of text in a batch"),
+    ("training", "accumulate", whole(1), 1, "batches for one step"),
+    ("training", "eval-every", whole(1), 250, "steps between evaluations, each of which saves"),
+    ("training", "seed", whole(0), 0, "draws the first weights and the batches"),
+    ("optimizer (AdamW)", "lr", number(0), 1e-3, "highest learning rate, per step"),
+    ("optimizer (AdamW)", "min-lr", number(0), None, "learning rate at the end (default: a tenth of --lr)"),
+    ("optimizer (AdamW)", "schedule", str, "cosine", "how the learning rate falls"),
+    ("optimizer (AdamW)", "warmup", whole(0), 100, "steps over which it rises"),
+    ("optimizer (AdamW)", "beta1", number(0, 1, high_open=True), 0.9, "memory of the gradient's mean"),
+    ("optimizer (AdamW)", "beta2", number(0, 1, high_open=True), 0.99, "memory of the gradient's square"),
+    ("optimizer (AdamW)", "weight-decay", number(0), 0.1, "decay of matrices, per unit of learning rate"),
+    ("optimizer (AdamW)", "clip", number(0), 1.0, "largest gradient norm; 0 for no limit"),
+)
+DEFAULTS = {option.replace("-", "_"): default for _, option, _, default, _ in OPTIONS} | {"checkpoint_activations": False}
 
 
 def add_to(commands):
     """Add the command to the subparsers `commands`."""
-    parser = commands.add_parser("train", help="learn from text", argument_default=None,
+    parser = commands.add_parser("train", help="learn from text",
                                  description="Train a GPT on text files; without one, on the stories in data/. The "
                                              "folder --out receives the model, its tokenizer, a table and a picture of "
                                              "the loss, and all that --resume needs. Ctrl-C saves and leaves.")
     parser.add_argument("texts", nargs="*", metavar="TEXT_FILE", help="UTF-8 text; several are joined")
     parser.add_argument("--out", metavar="DIR", help="folder for the run (default: a new one in runs/)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its own settings")
-
-    def add(group, name, kind, text, **more):
-        default = DEFAULTS[name.replace("-", "_")]
+    parser.add_argument("--checkpoint-activations", action="store_true", default=None,
+                        help="compute activations twice instead of keeping them: less memory, more time")
+    groups = {title: parser.add_argument_group(title) for title in dict.fromkeys(row[0] for row in OPTIONS)}
+    for group, option, kind, default, text in OPTIONS:
         shown = "" if default is None else f" (default: {default})"
-        group.add_argument(f"--{name}", type=kind, default=None, help=text + shown, **more)
-
-    model = parser.add_argument_group("model")
-    add(model, "tokenizer", str, "char, bpe, or the folder of a saved tokenizer", metavar="KIND")
-    add(model, "vocab-size", whole(1), "number of tokens that bpe learns, at least 256", metavar="V")
-    add(model, "n-layer", whole(1), "blocks", metavar="L")
-    add(model, "n-head", whole(1), "attention heads; must divide --n-embd", metavar="H")
-    add(model, "n-embd", whole(1), "channels", metavar="C")
-    add(model, "context", whole(1), "tokens that the model sees at once", metavar="T")
-    add(model, "dropout", number(0, 1, high_open=True), "probability with which training drops a value", metavar="P")
-    steps = parser.add_argument_group("training")
-    add(steps, "steps", whole(1), "steps of the optimizer", metavar="N")
-    add(steps, "batch-size", whole(1), "stretches of text in a batch", metavar="B")
-    add(steps, "accumulate", whole(1), "batches for one step", metavar="N")
-    add(steps, "eval-every", whole(1), "steps between evaluations, each of which saves", metavar="N")
-    add_seed(steps, "draws the first weights and the batches")
-    parser.set_defaults(seed=None)
-    steps.add_argument("--checkpoint-activations", action="store_true", default=None,
-                       help="compute activations twice instead of keeping them: less memory, more time")
-    rate = parser.add_argument_group("optimizer (AdamW)")
-    add(rate, "lr", number(0), "highest learning rate, per step", metavar="LR")
-    add(rate, "min-lr", number(0), "learning rate at the end (default: a tenth of --lr)", metavar="LR")
-    add(rate, "schedule", str, "how the learning rate falls: " + ", ".join(SCHEDULES), choices=tuple(SCHEDULES))
-    add(rate, "warmup", whole(0), "steps over which it rises", metavar="N")
-    add(rate, "beta1", number(0, 1, high_open=True), "memory of the gradient's mean", metavar="B")
-    add(rate, "beta2", number(0, 1, high_open=True), "memory of the gradient's square", metavar="B")
-    add(rate, "weight-decay", number(0), "decay of matrices, per unit of learning rate", metavar="D")
-    add(rate, "clip", number(0), "largest gradient norm; 0 for no limit", metavar="NORM")
+        groups[group].add_argument(f"--{option}", type=kind, help=text + shown,
+                                   **({"choices": tuple(SCHEDULES)} if option == "schedule" else
+                                      {"metavar": option.split("-")[-1].upper()}))
     parser.set_defaults(run=run)
 
 

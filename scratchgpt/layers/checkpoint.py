@@ -6,7 +6,7 @@ from ..module import Module
 
 
 class Checkpoint(Module):
-    """y = layer(x), keeping only x and the options; the backward pass calls the layer again for what it needs.
+    """y = layer(x), x (...), keeping only x and the options; the backward pass calls the layer again for what it needs.
 
     With each of L blocks wrapped, the memory of activations falls from L blocks to one, for one more forward pass.
     Dropout draws the same masks again, from a copy of the generator. Its parameters are the layer's own, under the

@@ -31,10 +31,12 @@ class BigramConfig:
         return 1
 
     def to_dict(self):
+        """As config.json has it."""
         return {"model_type": self.model_type, **asdict(self)}
 
     @classmethod
     def from_dict(cls, values):
+        """From config.json."""
         return cls(values["vocab_size"])
 
 

@@ -15,12 +15,17 @@ from ..module import Module
 
 
 class LanguageModel(Module):
-    """Scores for the next token at every position. Subclasses define, with h (B, T, C) the last hidden states:
+    """Scores for the next token at every position, and with them the probability of a text.
+
+        p(x_1 .. x_T) = prod_t p(x_t | x_1 .. x_{t-1})        p(x_{t+1} = v | x_1 .. x_t) = softmax(logits_t)_v
+
+    Subclasses define, with h (B, T, C) the last hidden states:
 
         _trunk(ids, pullbacks, ...) -> h     pushing each step's backward onto `pullbacks`
         _head(h) -> logits, backward         (..., C) -> (..., V)
 
     and the attributes `config` (with `vocab_size`) and `n_positions` (the longest context, None for unbounded).
+    Source: Bengio et al. 2003, A neural probabilistic language model, section 1.
     """
 
     def forward(self, ids, rng=None):

@@ -27,7 +27,10 @@ def _with_warmup(lr, steps, warmup, after):
     return schedule
 
 
-def _floor(lr, min_lr):
+def _floor(lr, min_lr, steps=1):
+    """min_lr as a share of lr; a schedule that falls to it must also know when."""
+    if steps is None:
+        raise ConfigError("a schedule that falls to min_lr needs to know how many steps there are; got steps=None")
     if not 0 <= min_lr <= lr:
         raise ConfigError(f"min_lr must be between 0 and lr; got min_lr={min_lr}, lr={lr}")
     return min_lr / lr if lr else 0.0
@@ -48,7 +51,7 @@ def linear(lr, steps, warmup=0, min_lr=0.0):
     lr, min_lr per step    steps in all; later ones stay at min_lr    returns step -> lr
     Source: Devlin et al. 2018, arXiv:1810.04805, appendix A.2.
     """
-    low = _floor(lr, min_lr)
+    low = _floor(lr, min_lr, steps)
     return _with_warmup(lr, steps, warmup, lambda progress, step, warm: low + (1 - low) * (1 - progress))
 
 
@@ -58,7 +61,7 @@ def cosine(lr, steps, warmup=0, min_lr=0.0):
     lr, min_lr per step    steps in all; later ones stay at min_lr    returns step -> lr
     Source: Loshchilov & Hutter 2016, arXiv:1608.03983, equation 5, without restarts.
     """
-    low = _floor(lr, min_lr)
+    low = _floor(lr, min_lr, steps)
     return _with_warmup(lr, steps, warmup,
                         lambda progress, step, warm: low + (1 - low) * (1 + math.cos(math.pi * progress)) / 2)
 
@@ -82,7 +85,7 @@ def warmup_stable_decay(lr, steps, warmup=0, min_lr=0.0, decay=0.2):
     lr, min_lr per step    decay in (0, 1]    returns step -> lr
     Source: Hu et al. 2024, arXiv:2404.06395, section 4; the straight line, Haegele et al. 2024, arXiv:2405.18392.
     """
-    low = _floor(lr, min_lr)
+    low = _floor(lr, min_lr, steps)
     if not 0 < decay <= 1:
         raise ConfigError(f"decay must be a share of the steps in (0, 1]; got {decay}")
     return _with_warmup(lr, steps, warmup,

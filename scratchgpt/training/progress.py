@@ -41,6 +41,7 @@ class Progress:
             print(line, file=self.file, flush=True)
 
     def close(self):
+        """Leave the bar as it is, at the end."""
         if self.bar is not None:
             self.bar.close()
 

@@ -154,3 +154,10 @@ def test_the_inverse_square_root_needs_a_warmup_to_fall_from():
 def test_the_share_of_the_decay_must_be_a_share(decay):
     with pytest.raises(ConfigError, match=r"decay must be a share of the steps in \(0, 1\]"):
         warmup_stable_decay(1.0, 10, decay=decay)
+
+
+@checks(linear, cosine, warmup_stable_decay)
+@pytest.mark.parametrize("falling", [linear, cosine, warmup_stable_decay])
+def test_a_schedule_that_falls_must_know_when(falling):
+    with pytest.raises(ConfigError, match="steps=None"):
+        falling(1e-3, None)
