@@ -25,3 +25,6 @@ def run(options):
     print(f"loss               {result.loss:.4f} nats per token")
     print(f"perplexity         {result.perplexity:.3f}")
     print(f"bits per byte      {result.bits_per_byte(tokenizer.byte_length(ids[1:])):.4f}")
+    overlapping = evaluate(model, ids, model.n_positions, stride=max(1, model.n_positions // 2))
+    print(f"with windows that overlap by half, each token being predicted from at least half a context:\n"
+          f"loss               {overlapping.loss:.4f} nats per token")

@@ -96,11 +96,13 @@ def run(options):
 
 def _conclude(job):
     """The last lines: where the model is, how good it is, and what it writes."""
-    result = evaluate(job.trainer.model, job.trainer.validation, job.trainer.config.context)
-    print(f"\nsaved to {job.out}\nvalidation loss {result.loss:.4f} nats per token, perplexity {result.perplexity:.2f}, "
-          f"over all {result.tokens:,} held-out tokens\n\na sample:\n")
-    rng, first = job.sample_rng(), job.trainer.validation[:1]
-    write_sample(job.trainer.model, job.tokenizer, first, SAMPLE_TOKENS, sys.stdout, rng=rng, temperature=0.8)
+    model, held_out, context = job.trainer.model, job.trainer.validation, job.trainer.config.context
+    overlapping = evaluate(model, held_out, context, stride=max(1, context // 2))
+    result = evaluate(model, held_out, context)
+    print(f"\nsaved to {job.out}\n{overlapping.loss:.4f} with windows that overlap by half, each token being predicted "
+          f"from at least half a context\nvalidation loss {result.loss:.4f} nats per token, perplexity "
+          f"{result.perplexity:.2f}, over all {result.tokens:,} held-out tokens, windows side by side\n\na sample:\n")
+    write_sample(model, job.tokenizer, held_out[:1], SAMPLE_TOKENS, sys.stdout, rng=job.sample_rng(), temperature=0.8)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import numpy as np
 from ..errors import DataError
 from ..files import atomic_write
 
+IGNORED = -100           # a target that does not count; the default of `cross_entropy`
+
 
 def get_batch(tokens, batch_size, context, rng):
     """Draw stretches of text at random places.
@@ -28,22 +30,32 @@ def get_batch(tokens, batch_size, context, rng):
     return stretches[:, :-1], stretches[:, 1:]
 
 
-def windows(tokens, batch_size, context):
-    """Cut a text into stretches side by side, so that every token but the first is predicted exactly once.
+def windows(tokens, batch_size, context, stride=None):
+    """Cut a text into windows, so that every token but the first is predicted exactly once.
 
-        x = tokens[i : i + T]      y = tokens[i + 1 : i + T + 1]      i = 0, T, 2T, ...
+        x = tokens[i : i + T]      y = tokens[i + 1 : i + T + 1]      i = 0, stride, 2 stride, ...
 
-    tokens (N,)    yields x, y (B, T) with B <= batch_size, and last a shorter (1, N - 1 mod T) if there is a rest
+    stride  in [1, T]; T, the default, lays the windows side by side. With less they overlap, what an earlier window
+            has predicted is IGNORED in y, and all tokens after the first window see at least T - stride others.
+    tokens (N,)    yields x, y (B, T) with B <= batch_size, and last a shorter (1, ...) if there is a rest
     Source: Dai et al. 2019, arXiv:1901.02860, section 4.1, on evaluating by segments.
     """
-    whole = (len(tokens) - 1) // context
+    stride = context if stride is None else stride
+    if not 1 <= stride <= context:
+        raise DataError(f"windows must not leave gaps: stride must be from 1 to context={context}; got {stride}")
+    last = len(tokens) - 1                                            # the last token is only ever a target
+    whole = max(0, (last - context) // stride + 1)
+
+    def cut(starts, length):
+        at = starts[:, None] + np.arange(length)
+        x, y = (np.asarray(tokens[places], np.int64) for places in (at, at + 1))
+        y[(at < starts[:, None] + context - stride) & (starts[:, None] > 0)] = IGNORED
+        return x, y
     for first in range(0, whole, batch_size):
-        last = min(whole, first + batch_size)
-        stretch = np.asarray(tokens[first * context:last * context + 1], np.int64)
-        yield stretch[:-1].reshape(-1, context), stretch[1:].reshape(-1, context)
-    rest = np.asarray(tokens[whole * context:], np.int64)
-    if len(rest) > 1:
-        yield rest[None, :-1], rest[None, 1:]
+        yield cut(np.arange(first, min(whole, first + batch_size)) * stride, context)
+    predicted = (whole - 1) * stride + context if whole else 0
+    if predicted < last:
+        yield cut(np.array([whole * stride]), last - whole * stride)
 
 
 def save_tokens(tokens, path):

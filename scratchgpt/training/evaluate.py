@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .. import backend, formulas
 from ..errors import DataError
-from .batches import windows
+from .batches import IGNORED, windows
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,14 @@ class Evaluation:
         return self.loss * self.tokens / (math.log(2) * n_bytes)
 
 
-def evaluate(model, tokens, context, batch_size=32, on_batch=None):
+def evaluate(model, tokens, context, batch_size=32, stride=None, on_batch=None):
     """Mean loss over every token but the first, each predicted from the tokens before it in its window.
 
         loss = -1/n sum_t log p(x_t | x_s .. x_{t-1})      s the start of the window, n = N - 1
 
     tokens (N,) integers, N >= 2    context: window length T    on_batch(n): called after every n predictions
+    stride  from one window to the next; None, the usual measure, is T: side by side, where the first token of a
+            window is predicted from one token only. With less, each is predicted from at least T - stride.
     returns Evaluation
     Raises DataError if there is nothing to predict.
     Source: as `windows`.
@@ -43,11 +45,12 @@ def evaluate(model, tokens, context, batch_size=32, on_batch=None):
     if len(tokens) < 2:
         raise DataError(f"a text needs at least 2 tokens for one prediction; got {len(tokens)}")
     total, count = 0.0, 0
-    for x, y in windows(tokens, batch_size, context):
+    for x, y in windows(tokens, batch_size, context, stride):
+        n = int((y != IGNORED).sum())
         logits = model.logits(x)
         loss, _ = formulas.cross_entropy(logits, backend.asarray(y, like=logits))
-        total += float(backend.to_host(loss)) * y.size
-        count += y.size
+        total += float(backend.to_host(loss)) * n
+        count += n
         if on_batch is not None:
-            on_batch(y.size)
+            on_batch(n)
     return Evaluation(total / count, count)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import scratchgpt as sg
 from scratchgpt.training import Evaluation, evaluate, get_batch, load_tokens, save_tokens, windows
+from scratchgpt.training.batches import IGNORED
 from tests.checks import checks
 
 sizes = st.integers(1, 9)
@@ -42,6 +43,29 @@ def test_every_token_but_the_first_is_predicted_once(length, context, batch):
     for x, y in pairs:
         np.testing.assert_array_equal(y, x + 1)
         assert x.shape[0] <= batch and x.shape[1] <= context
+
+
+@checks(windows)
+@given(st.integers(0, 80), st.integers(1, 12), sizes, st.data())
+def test_overlapping_windows_predict_every_token_once_from_a_long_past(length, context, batch, data):
+    stride = data.draw(st.integers(1, context))
+    predicted = []
+    for x, y in windows(np.arange(length), batch, context, stride):
+        counts = y != IGNORED
+        np.testing.assert_array_equal(y[counts], x[counts] + 1)
+        assert x.shape[0] <= batch and x.shape[1] <= context
+        for row, targets in zip(x, y):
+            seen = np.flatnonzero(targets != IGNORED) + 1                 # how many tokens each prediction sees
+            assert row[0] == 0 or (seen > context - stride).all()
+            predicted += targets[targets != IGNORED].tolist()
+    assert predicted == list(range(1, length))
+
+
+@checks(windows)
+@pytest.mark.parametrize("stride", [0, 5])
+def test_windows_leave_no_gaps(stride):
+    with pytest.raises(sg.DataError, match="stride"):
+        next(windows(np.arange(50), 2, 4, stride))
 
 
 @checks(save_tokens, load_tokens)
