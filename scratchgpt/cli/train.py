@@ -15,23 +15,23 @@ from .arguments import number, whole
 from .generate import write_sample
 from .run import Run, default_out
 
-SAMPLE_TOKENS = 500
+SAMPLE_TOKENS = 300
 
 # (group, option, kind, default, help): a run's settings; what the command line leaves out has the default
 OPTIONS = (
-    ("model", "tokenizer", str, "char", "char, bpe, or the folder of a saved tokenizer"),
+    ("model", "tokenizer", str, "bpe", "char, bpe, or the folder of a saved tokenizer"),
     ("model", "vocab-size", whole(1), 512, "number of tokens that bpe learns, at least 256"),
     ("model", "n-layer", whole(1), 4, "blocks"),
     ("model", "n-head", whole(1), 4, "attention heads; must divide --n-embd"),
     ("model", "n-embd", whole(1), 128, "channels"),
-    ("model", "context", whole(1), 128, "tokens that the model sees at once"),
+    ("model", "context", whole(1), 64, "tokens that the model sees at once"),
     ("model", "dropout", number(0, 1, high_open=True), 0.0, "probability with which training drops a value"),
-    ("training", "steps", whole(1), 2000, "steps of the optimizer"),
+    ("training", "steps", whole(1), 1800, "steps of the optimizer"),
     ("training", "batch-size", whole(1), 12, "stretches of text in a batch"),
     ("training", "accumulate", whole(1), 1, "batches for one step"),
-    ("training", "eval-every", whole(1), 250, "steps between evaluations, each of which saves"),
+    ("training", "eval-every", whole(1), 200, "steps between evaluations, each of which saves"),
     ("training", "seed", whole(0), 0, "draws the first weights and the batches"),
-    ("optimizer (AdamW)", "lr", number(0), 1e-3, "highest learning rate, per step"),
+    ("optimizer (AdamW)", "lr", number(0), 2e-3, "highest learning rate, per step"),
     ("optimizer (AdamW)", "min-lr", number(0), None, "learning rate at the end (default: a tenth of --lr)"),
     ("optimizer (AdamW)", "schedule", str, "cosine", "how the learning rate falls"),
     ("optimizer (AdamW)", "warmup", whole(0), 100, "steps over which it rises"),
@@ -102,7 +102,9 @@ def _conclude(job):
     print(f"\nsaved to {job.out}\n{overlapping.loss:.4f} with windows that overlap by half, each token being predicted "
           f"from at least half a context\nvalidation loss {result.loss:.4f} nats per token, perplexity "
           f"{result.perplexity:.2f}, over all {result.tokens:,} held-out tokens, windows side by side\n\na sample:\n")
-    write_sample(model, job.tokenizer, held_out[:1], SAMPLE_TOKENS, sys.stdout, rng=job.sample_rng(), temperature=0.8)
+    first = job.trainer.train[:1]
+    print(job.tokenizer.decode(first), end="")
+    write_sample(model, job.tokenizer, first, SAMPLE_TOKENS, sys.stdout, rng=job.sample_rng(), temperature=0.8)
 
 
 @contextmanager

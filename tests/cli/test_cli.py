@@ -22,8 +22,8 @@ from tests.checks import checks
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "the cat sat on the mat. the dog sat on the log. a rat ran to the cat and the dog ran to the rat.\n" * 20
-SMALL = ["--n-layer", "1", "--n-head", "2", "--n-embd", "8", "--context", "8", "--batch-size", "2", "--steps", "6",
-         "--eval-every", "3", "--warmup", "2"]
+SMALL = ["--tokenizer", "char", "--n-layer", "1", "--n-head", "2", "--n-embd", "8", "--context", "8", "--batch-size", "2",
+         "--steps", "6", "--eval-every", "3", "--warmup", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -150,14 +150,14 @@ def test_help_and_version(capsys):
     (["train", "."], "cannot be read"),
     (["train", "short.txt"], "longer than the context"),
     (["train", "cat.txt", "--context", "100000"], "longer than the context"),
-    (["train", "cat.txt", "--tokenizer", "bpe", "--vocab-size", "100"], "256"),
+    (["train", "cat.txt", "--vocab-size", "100"], "256"),
     (["train", "cat.txt", "--tokenizer", "nowhere"], "nowhere"),
-    (["train", "cat.txt", "--n-embd", "10", "--n-head", "3"], "n_embd=10, n_head=3"),
-    (["train", "cat.txt", "--out", "cat.txt/inside"], "cat.txt"),
+    (["train", "cat.txt", *SMALL, "--n-embd", "10", "--n-head", "3"], "n_embd=10, n_head=3"),
+    (["train", "cat.txt", *SMALL, "--out", "cat.txt/inside"], "cat.txt"),
     (["train", "cat.txt", "--steps", "0"], "--steps"),
     (["train", "cat.txt", "--lr", "nan"], "--lr"),
     (["train", "cat.txt", "--lr", "-1"], "--lr"),
-    (["train", "cat.txt", "--min-lr", "1"], "min_lr"),
+    (["train", "cat.txt", *SMALL, "--min-lr", "1"], "min_lr"),
     (["train", "cat.txt", "--dropout", "1"], "--dropout"),
     (["train", "cat.txt", "--schedule", "steep"], "steep"),
     (["train", "cat.txt", "--frobnicate"], "--frobnicate"),
