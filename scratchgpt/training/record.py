@@ -30,7 +30,7 @@ def draw_png(history, path):
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     steps = [row["step"] for row in history]
-    axes.plot(steps, [row["train_loss"] for row in history], label="training", color="#8888cc", marker=".")
+    axes.plot(steps, [row["train_loss"] for row in history], label="training, mean since the last point", color="#8888cc", marker=".")
     axes.plot(steps, [row["validation_loss"] for row in history], label="validation", color="#cc4422", marker=".")
     axes.set(xlabel="step", ylabel="loss, nats per token")
     axes.grid(alpha=0.3)
