@@ -1,15 +1,14 @@
 """Multi-head attention: self and cross, with fused or separate projections, with or without a cache.
 
-Before this file: `formulas.attention`, `linear`, `cache`. After it: heads are a reshape, a cache is an append, and
+Before this file: `dot_product`, `linear`, `cache`. After it: heads are a reshape, a cache is an append, and
 cross-attention is self-attention that takes its keys and values from elsewhere.
 """
 
 import numpy as np
 
-from .. import formulas
 from ..errors import ConfigError
 from ..module import Module
-from .dropout import Dropout
+from .dot_product import ScaledDotProductAttention
 from .linear import Linear
 
 
@@ -75,7 +74,8 @@ class MultiHeadAttention(Module):
         C_head = out.weight.shape[0]
         if n_head < 1 or C_head % n_head:
             raise ConfigError(f"the channels must be divisible by n_head; got {C_head} channels, n_head={n_head}")
-        self.project, self.out, self.n_head, self.dropout = project, out, n_head, dropout or Dropout(0)
+        self.project, self.out, self.n_head = project, out, n_head
+        self.attend = ScaledDotProductAttention(dropout)
 
     def forward(self, x, memory=None, mask=None, causal=False, cache=None, rng=None, maps=None):
         """Self-attention of x (B, T, C), or cross-attention from x to memory (B, S, C_memory).
@@ -88,51 +88,28 @@ class MultiHeadAttention(Module):
         maps    a list that receives the probabilities (B, H, T, S), for whoever wants to look
         returns y (B, T, C); backward(dy) returns dx, or (dx, dmemory). What a cache held before is a constant.
         """
+        options = {"mask": mask, "causal": causal, "rng": rng, "maps": maps}
         if memory is not None and cache is not None and cache.length:
-            return self._read_memory(x, cache, mask, causal, rng, maps)
-        (q, k, v), project_back = self.project(x, memory)                   # step 1
+            return self._read_memory(x, cache, options)
+        (q, k, v), project_back = self.project(x, memory)                       # step 1
         q, k, v = (self._split(a) for a in (q, k, v))
         T_new = k.shape[2]
         if cache is not None:
-            k, v = cache.append(k, v)                                       # (B, H, T, D) -> (B, H, S, D)
-        y, attend_back = self._attend(q, k, v, mask, causal, rng, maps)     # step 2
+            k, v = cache.append(k, v)                                           # (B, H, T, D) -> (B, H, S, D)
+        o, attend_back = self.attend(q, k, v, **options)                        # step 2
+        y, out_back = self.out(_merge(o))                                       # step 3
 
         def backward(dy):
-            dq, dk, dv = attend_back(dy)                            # back through step 2
-            dk, dv = dk[:, :, -T_new:], dv[:, :, -T_new:]           # (B, H, S, D) -> (B, H, T, D)
-            return project_back(_merge(dq), _merge(dk), _merge(dv))                     # back through step 1
+            dq, dk, dv = attend_back(self._split(out_back(dy)))                 # back through steps 3 and 2
+            dk, dv = dk[:, :, -T_new:], dv[:, :, -T_new:]                       # (B, H, S, D) -> (B, H, T, D)
+            return project_back(_merge(dq), _merge(dk), _merge(dv))             # back through step 1
         return y, backward
 
-    def _read_memory(self, x, cache, mask, causal, rng, maps):
+    def _read_memory(self, x, cache, options):
         q, q_back = self.project.q(x)
-        y, attend_back = self._attend(self._split(q), *cache.kept(), mask, causal, rng, maps)
-        return y, lambda dy: (q_back(_merge(attend_back(dy)[0])), None)
-
-    def _attend(self, q, k, v, mask, causal, rng, maps):
-        """q (B, H, T, D), k, v (B, H, S, D) -> y (B, T, C), with the pullback to dq, dk, dv."""
-        dropped = self._dropped(q, k, rng)
-        if causal and mask is None and dropped is None and maps is None:
-            o, kept = formulas.causal_attention(q, k, v)
-
-            def o_back(do):
-                return formulas.causal_attention_backward(do, q, k, v, o, kept)
-        else:
-            if causal:
-                past = formulas.causal_mask(q.shape[2], k.shape[2], like=q)
-                mask = past if mask is None else mask & past
-            o, kept = formulas.attention(q, k, v, mask, dropped)
-
-            def o_back(do):
-                return formulas.attention_backward(do, q, k, v, kept, dropped)
-            if maps is not None:
-                maps.append(kept)
+        o, attend_back = self.attend(self._split(q), *cache.kept(), **options)
         y, out_back = self.out(_merge(o))
-        return y, lambda dy: o_back(self._split(out_back(dy)))
-
-    def _dropped(self, q, k, rng):
-        """The factor keep / (1 - p) on each probability, (B, H, T, S), or None."""
-        keep = self.dropout.mask((*q.shape[:3], k.shape[2]), rng, q)
-        return None if keep is None else keep.astype(q.dtype) * (1 / (1 - self.dropout.p))
+        return y, lambda dy: (q_back(_merge(attend_back(self._split(out_back(dy)))[0])), None)
 
     def _split(self, x):
         """(B, T, H D) -> (B, H, T, D), a view."""

@@ -8,9 +8,10 @@ from collections import deque
 
 import numpy as np
 
-from .. import backend, formulas
+from .. import backend
 from ..checkpoint.pretrained import load_pretrained, save_pretrained
 from ..errors import DataError
+from ..layers import CrossEntropy
 from ..module import Module
 
 
@@ -52,11 +53,8 @@ class LanguageModel(Module):
         """
         logits, logits_back = self.forward(ids, rng=rng)
         targets = self._check_targets(targets, logits.shape[:-1], ignore_index)
-        loss, p = formulas.cross_entropy(logits, targets, ignore_index, label_smoothing)
-
-        def backward(dloss=1.0):
-            logits_back(formulas.cross_entropy_backward(dloss, p, targets, ignore_index, label_smoothing))
-        return loss, backward
+        loss, loss_back = CrossEntropy(ignore_index, label_smoothing)(logits, targets)
+        return loss, lambda dloss=1.0: logits_back(loss_back(dloss))
 
     def logits(self, ids, cache=None):
         """ids (B, T) -> logits (B, T, V); holds no activations. With a KVCache, ids continue what it remembers."""

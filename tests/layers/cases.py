@@ -9,15 +9,16 @@ import numpy as np
 
 from scratchgpt import backend, formulas
 from scratchgpt.layers import (GELU, MLP, BatchNorm, Block, Checkpoint, Dropout, Embedding, FusedProjections, GELUTanh,
-                               LayerNorm, LearnedPositions, Linear, MultiHeadAttention, PostNormBlock, ReLU, RMSNorm,
-                               SeparateProjections, SiLU, SinusoidalPositions)
+                               LayerNorm, LearnedPositions, Linear, LogSoftmax, MultiHeadAttention, PostNormBlock, ReLU,
+                               RMSNorm, ScaledDotProductAttention, SeparateProjections, SiLU, SinusoidalPositions,
+                               Softmax)
 from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config
 from tests.laws import Case, call_with_rng
 
 C, H, D, F, V, S, C_MEMORY, P = 4, 2, 3, 5, 7, 3, 6, 9
 MODULES = (ReLU, GELU, GELUTanh, SiLU, BatchNorm, Block, Checkpoint, Dropout, Embedding, FusedProjections, LayerNorm,
            LearnedPositions, Linear, MLP, MultiHeadAttention, PostNormBlock, RMSNorm, SeparateProjections,
-           SinusoidalPositions, BigramLM, GPT2)
+           SinusoidalPositions, Softmax, LogSoftmax, ScaledDotProductAttention, BigramLM, GPT2)
 
 
 def stream(rng, B, T):
@@ -31,6 +32,10 @@ def stream_and_memory(rng, B, T):
 def stream_and_padding(rng, B, T):
     """The second input says which keys are words; in a row of a batch it may be none at all."""
     return [rng.normal(size=(B, T, C)), rng.integers(0, 2, (B, T))]
+
+
+def queries_keys_values(rng, B, T):
+    return [rng.normal(size=(B, H, rows, D)) for rows in (T, T + 2, T + 2)]
 
 
 def tokens(rng, B, T):
@@ -101,6 +106,15 @@ def unembed(module, h, rng=None):
     return module.unembed(h)
 
 
+def attended(module, q, k, v, rng=None):
+    return module(q, k, v, causal=True, rng=rng)
+
+
+def dot_product_keeps(B, T, *per_query):
+    """q, k, v, and so many numbers for each head and query."""
+    return B * H * (T * D + 2 * (T + 2) * D + T * sum(per_query))
+
+
 def attention_keeps(B, T, C_head=C, S=None, causal=False):
     """q and merged heads for T queries, keys and values for S; each probability, or one number for each query."""
     S = T if S is None else S
@@ -117,7 +131,7 @@ def gpt2_keeps(B, T, causal=True):
 
 CASES = [
     *(Case(kind.__name__, lambda rng, kind=kind: kind(), stream, lambda B, T: (B * T * C, 0))
-      for kind in (ReLU, GELU, GELUTanh, SiLU)),
+      for kind in (ReLU, GELU, GELUTanh, SiLU, Softmax, LogSoftmax)),
     Case("Linear", lambda rng: Linear(C, F, rng=rng), stream, lambda B, T: (B * T * C, 0)),
     Case("Linear without bias", lambda rng: Linear(C, F, rng=rng, bias=False), stream, lambda B, T: (B * T * C, 0)),
     Case("LayerNorm", lambda rng: LayerNorm(C), stream, lambda B, T: (B * T * C, 0)),
@@ -139,6 +153,12 @@ CASES = [
          lambda B, T: (B * T * C, 0), joined),
     Case("SeparateProjections of a memory", lambda rng: SeparateProjections(C, H * D, rng=rng, C_memory=C_MEMORY),
          stream_and_memory, lambda B, T: (B * T * C + B * S * C_MEMORY, 0), joined),
+    Case("ScaledDotProductAttention", lambda rng: ScaledDotProductAttention(), queries_keys_values,
+         lambda B, T: (dot_product_keeps(B, T, T + 2), 0)),
+    Case("ScaledDotProductAttention, causal", lambda rng: ScaledDotProductAttention(), queries_keys_values,
+         lambda B, T: (dot_product_keeps(B, T, D, 1), 0), attended),
+    Case("ScaledDotProductAttention with dropout", lambda rng: ScaledDotProductAttention(Dropout(0.3)),
+         queries_keys_values, lambda B, T: (dot_product_keeps(B, T, 2 * (T + 2)), 0), attended, random=True),
     Case("self-attention, fused", fused, stream, lambda B, T: (B * T * C + attention_keeps(B, T), 0)),
     Case("self-attention, separate", separate, stream, lambda B, T: (B * T * C + attention_keeps(B, T, H * D), 0)),
     Case("self-attention, masked", fused, stream, lambda B, T: (B * T * C + attention_keeps(B, T), 0), masked),

@@ -1,0 +1,44 @@
+"""Scaled dot-product attention as a module. Before: `formulas.attention`, `flash_attention`. After: which form runs when."""
+
+from .. import formulas
+from ..module import Module
+from .dropout import Dropout
+
+
+class ScaledDotProductAttention(Module):
+    """o = softmax(q k^T / sqrt(D)) v, q (B, H, T, D), k, v (B, H, S, D), with masks and dropout on the probabilities.
+
+    A call that is only causal takes the tiled form; a mask, dropout, or the wish to see the probabilities takes the
+    textbook form, which has them in memory.
+    Keeps q, k, v, and the probabilities (B, H, T, S), with dropout also their factors (B, H, T, S); or, if only causal,
+    o and one number for each head and query (B, H, T).
+    Source: as `formulas.attention` and `formulas.causal_attention`.
+    """
+
+    def __init__(self, dropout=None):
+        self.dropout = dropout or Dropout(0)
+
+    def forward(self, q, k, v, mask=None, causal=False, rng=None, maps=None):
+        """q (B, H, T, D), k, v (B, H, S, D) -> o (B, H, T, D); backward(do) returns dq, dk, dv.
+
+        mask    booleans that broadcast to (B, H, T, S), True where a query may look; None: everywhere
+        causal  True: besides, only at itself and what came before, the T queries being the last of S positions
+        rng     Generator for the dropout; None: none
+        maps    a list that receives the probabilities (B, H, T, S)
+        """
+        dropped = self._dropped((*q.shape[:3], k.shape[2]), rng, q)
+        if causal and mask is None and dropped is None and maps is None:
+            o, l = formulas.causal_attention(q, k, v)
+            return o, lambda do: formulas.causal_attention_backward(do, q, k, v, o, l)
+        if causal:
+            past = formulas.causal_mask(q.shape[2], k.shape[2], like=q)
+            mask = past if mask is None else mask & past
+        o, p = formulas.attention(q, k, v, mask, dropped)
+        if maps is not None:
+            maps.append(p)
+        return o, lambda do: formulas.attention_backward(do, q, k, v, p, dropped)
+
+    def _dropped(self, shape, rng, like):
+        """The factor keep / (1 - p) on each probability, or None."""
+        keep = self.dropout.mask(shape, rng, like)
+        return None if keep is None else keep.astype(like.dtype) * (1 / (1 - self.dropout.p))
