@@ -50,6 +50,8 @@ def main(argv=None):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return _fail(f"{problem.filename or 'a file'}: {problem.strerror or problem}")
+    except MemoryError as problem:
+        return _fail(f"not enough memory ({problem}); take a smaller model, batch or context")
     except KeyboardInterrupt:
         print("\nscratchgpt: stopped", file=sys.stderr)
         return 130

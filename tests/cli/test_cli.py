@@ -179,6 +179,16 @@ def test_a_mistake_gets_one_sentence_that_names_it(tmp_path, monkeypatch, capsys
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("*.safetensors"))
 
 
+@checks(cli.main)
+def test_a_model_that_the_machine_cannot_hold_gets_one_sentence(text, tmp_path, monkeypatch, capsys):
+    def too_large(config, **options):
+        raise MemoryError("Unable to allocate 800. TiB")
+    monkeypatch.setattr(run_folder, "GPT2", too_large)
+    assert "not enough memory (Unable to allocate 800. TiB); take" in refused(capsys, "train", text, "--out",
+                                                                              tmp_path / "r", *SMALL)
+    assert not (tmp_path / "r").exists()
+
+
 @checks(generate_command.run, evaluate_command.run)
 @pytest.mark.parametrize("argv, says", [
     (["generate", "--prompt", "QQ"], "'Q'"),
