@@ -1,7 +1,5 @@
 """Tables of vectors, for tokens and for positions. Before: `layers.linear`. After: how ids become a (B, T, C) stream."""
 
-import numpy as np
-
 from .. import formulas
 from ..errors import ConfigError
 from ..module import Module, Parameter, normal
