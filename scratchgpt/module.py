@@ -128,16 +128,23 @@ class Module:
         Raises CheckpointError listing every missing, unexpected and misshapen name; then nothing is changed.
         """
         parameters = dict(self.named_parameters())
-        problems = [f"missing {name}" for name in parameters if name not in arrays]
-        problems += [f"unexpected {name}" for name in arrays if name not in parameters]
-        problems += [f"{name} must be {parameter.shape}, got {tuple(arrays[name].shape)}"
-                     for name, parameter in parameters.items()
-                     if name in arrays and tuple(arrays[name].shape) != parameter.shape]
-        if problems:
-            raise CheckpointError(f"the tensors must be those of the model; {'; '.join(problems)}")
+        check_fit(arrays, parameters, "the tensors must be those of the model")
         for name, parameter in parameters.items():
             parameter.data = backend.asarray(arrays[name], parameter.data.dtype, like=parameter.data)
             parameter.grad = parameter._spare = None
+
+
+def check_fit(arrays, expected, rule):
+    """Raise CheckpointError, opening with `rule`, unless `arrays` has just the names and shapes of `expected`.
+
+    All that is missing, unexpected or misshapen is listed in the one error.
+    """
+    problems = [f"missing {name}" for name in expected if name not in arrays]
+    problems += [f"unexpected {name}" for name in arrays if name not in expected]
+    problems += [f"{name} must be {mine.shape}, got {tuple(arrays[name].shape)}" for name, mine in expected.items()
+                 if name in arrays and tuple(arrays[name].shape) != mine.shape]
+    if problems:
+        raise CheckpointError(f"{rule}; {'; '.join(problems)}")
 
 
 BLANK = object()       # in place of a Generator: weights that are allocated but not drawn, for a model to be loaded

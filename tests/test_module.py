@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgpt.errors import CheckpointError, ConfigError
-from scratchgpt.module import BLANK, Module, Parameter, normal
+from scratchgpt.module import BLANK, Module, Parameter, check_fit, normal
 from tests.checks import checks
 
 
@@ -141,7 +141,7 @@ def test_a_state_dict_is_the_arrays_themselves_and_loads_into_another_module_cas
     assert all(parameter.data.dtype == np.float32 and parameter.grad is None for parameter in second.parameters())
 
 
-@checks(Module)
+@checks(Module, check_fit)
 def test_a_state_that_does_not_fit_is_refused_whole_with_every_problem_named():
     tree = Tree()
     state = {**tree.state_dict(), "many.1.weight": np.zeros((4, 1)), "extra": np.zeros(1), "own": np.ones((2, 2))}

@@ -55,11 +55,6 @@ def read_text(path):
     return text
 
 
-def add_seed(parser, text):
-    """--seed, the one number that all randomness of a command comes from."""
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help=f"{text} (default: %(default)s)")
-
-
 def generator(seed):
     """The Generator of a seed."""
     return np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from ..decoding import stream
 from ..errors import GenerationError
 from ..models import GPT2
 from ..tokenizers import StreamDecoder, load_tokenizer
-from .arguments import add_seed, generator, number, whole
+from .arguments import generator, number, whole
 
 
 def add_to(commands):
@@ -25,7 +25,8 @@ def add_to(commands):
     parser.add_argument("--top-k", type=whole(1), metavar="K", help="draw from the K likeliest tokens only")
     parser.add_argument("--top-p", type=number(0, 1, low_open=True), metavar="P",
                         help="draw from the likeliest tokens that together have probability P")
-    add_seed(parser, "draws the tokens; the same seed gives the same text")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N",
+                        help="draws the tokens; the same seed gives the same text (default: %(default)s)")
     parser.set_defaults(run=run)
 
 

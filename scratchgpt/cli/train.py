@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from ..errors import TrainingError
 from ..optim import SCHEDULES
-from ..training import Progress, evaluate
+from ..training import Evaluation, Progress, evaluate
 from .arguments import number, whole
 from .generate import write_sample
 from .run import Run, default_out
@@ -72,8 +72,10 @@ def run(options):
         job = Run.start(options.out or default_out(options.texts), options.texts, {**DEFAULTS, **given})
     trainer, say = job.trainer, lambda line: print(line, file=sys.stderr, flush=True)
     say(job.describe())
-    per_step = trainer.config.batch_size * trainer.config.context * trainer.config.accumulate
     progress = Progress(trainer.config.steps, trainer.step_count)
+
+    def on_step(trainer, loss):
+        progress.update(loss, trainer.config.tokens_per_step)
 
     def on_evaluation(trainer, record):
         job.save()
@@ -81,7 +83,7 @@ def run(options):
                      f"validation loss {record['validation_loss']:.4f}")
     try:
         with _ctrl_c() as stopped:
-            finished = trainer.run(lambda trainer, loss: progress.update(loss, per_step), on_evaluation, stopped)
+            finished = trainer.run(on_step, on_evaluation, stopped)
     except TrainingError as problem:
         raise TrainingError(f"{problem}; the checkpoint in {job.out} is from step {job.saved_step}") from None
     finally:
@@ -98,7 +100,7 @@ def _conclude(job):
     """The last lines: where the model is, how good it is, and what it writes."""
     model, held_out, context = job.trainer.model, job.trainer.validation, job.trainer.config.context
     overlapping = evaluate(model, held_out, context, stride=max(1, context // 2))
-    result = evaluate(model, held_out, context)
+    result = Evaluation(job.trainer.history[-1]["validation_loss"], len(held_out) - 1)        # the run's last one
     print(f"\nsaved to {job.out}\n{overlapping.loss:.4f} with windows that overlap by half, each token being predicted "
           f"from at least half a context\nvalidation loss {result.loss:.4f} nats per token, perplexity "
           f"{result.perplexity:.2f}, over all {result.tokens:,} held-out tokens, windows side by side\n\na sample:\n")

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import backend
-from ..errors import CheckpointError, ConfigError
+from ..errors import ConfigError
+from ..module import check_fit
 from ..pieces import for_pieces
 
 
@@ -59,13 +60,7 @@ class Optimizer:
 
         Raises CheckpointError naming what is missing, unexpected or misshapen; then nothing is changed.
         """
-        mine = self.state_dict()
-        problems = [f"missing {name}" for name in mine if name not in arrays]
-        problems += [f"unexpected {name}" for name in arrays if name not in mine]
-        problems += [f"{name} must be {mine[name].shape}, got {arrays[name].shape}"
-                     for name in mine if name in arrays and arrays[name].shape != mine[name].shape]
-        if problems:
-            raise CheckpointError(f"the optimizer's state must fit its parameters; {'; '.join(problems)}")
+        check_fit(arrays, self.state_dict(), "the optimizer's state must fit its parameters")
         self.steps = int(arrays["steps"])
         for i, averages in enumerate(self.state):
             for name in averages:

@@ -40,6 +40,11 @@ class TrainingConfig:
         if not self.clip >= 0:
             raise ConfigError(f"clip must be a norm > 0, or 0 for none; got {self.clip}")
 
+    @property
+    def tokens_per_step(self):
+        """batch_size context accumulate."""
+        return self.batch_size * self.context * self.accumulate
+
 
 class Trainer:
     """A run: a model, its optimizer, its text, one generator for all that is random, and how far it has come.
@@ -107,9 +112,9 @@ class Trainer:
     def _evaluate(self, losses, norm, seconds, whole):
         held_out = self.validation if whole else self.validation[:EVALUATED]
         result = evaluate(self.model, held_out, self.config.context)
-        per_step = self.config.batch_size * self.config.context * self.config.accumulate
+        rate = len(losses) * self.config.tokens_per_step / seconds
         return {"step": self.step_count, "lr": self.optimizer.lr, "train_loss": float(np.mean(losses)),
-                "validation_loss": result.loss, "grad_norm": norm, "tokens_per_second": len(losses) * per_step / seconds}
+                "validation_loss": result.loss, "grad_norm": norm, "tokens_per_second": rate}
 
     def state_dict(self):
         """(arrays, values): weights and running averages; step, generator and history as plain values."""

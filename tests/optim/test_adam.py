@@ -10,7 +10,8 @@ from scratchgpt.module import Parameter
 from scratchgpt.optim import Adam, AdamW
 from tests import oracles
 from tests.checks import checks
-from tests.formulas.twins import assert_close, draw, seeds
+from tests.formulas.twins import draw, seeds
+from tests.optim.paths import assert_follows
 
 pytestmark = pytest.mark.filterwarnings("error")
 both = pytest.mark.parametrize("kind, oracle", [(Adam, oracles.adam), (AdamW, oracles.adamw)], ids=["Adam", "AdamW"])
@@ -26,15 +27,9 @@ def test_adam_follows_its_definition_weight_by_weight(kind, oracle, steps, betas
     weight, bias, dW, db = draw(seed, (2, 3), (2,), (steps, 2, 3), (steps, 2))
     # averages move by (1 - b) (new - old), which rounds as the larger of the two does: so none is much the larger
     dW, db = (gradient + np.sign(gradient) for gradient in (dW, db))
-    W, b = Parameter(weight.copy()), Parameter(bias.copy())
-    optimizer = kind([W, b], lr, betas, eps, weight_decay)
-    paths = {(p, i): oracle(start[i], list(grads[(slice(None), *i)]), lr, betas, eps, weight_decay * (p is W))
-             for p, start, grads in ((W, weight, dW), (b, bias, db)) for i in np.ndindex(start.shape)}
-    for t in range(steps):
-        W.grad, b.grad = dW[t], db[t]
-        optimizer.step()
-        for p in (W, b):
-            assert_close(p.data, np.array([paths[p, i][t] for i in np.ndindex(p.shape)]).reshape(p.shape))
+    assert_follows(lambda parameters: kind(parameters, lr, betas, eps, weight_decay),
+                   lambda start, grads, decays: oracle(start, grads, lr, betas, eps, weight_decay * decays),
+                   weight, bias, dW, db)
 
 
 @checks(Adam, AdamW)

@@ -10,7 +10,8 @@ from scratchgpt.module import Parameter
 from scratchgpt.optim import SGD
 from tests import oracles
 from tests.checks import checks
-from tests.formulas.twins import assert_close, draw, seeds
+from tests.formulas.twins import draw, seeds
+from tests.optim.paths import assert_follows
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -21,16 +22,9 @@ pytestmark = pytest.mark.filterwarnings("error")
 def test_sgd_follows_its_definition_weight_by_weight(steps, momentum, nesterov, lr, weight_decay, seed):
     nesterov = nesterov and momentum > 0
     weight, bias, dW, db = draw(seed, (2, 3), (2,), (steps, 2, 3), (steps, 2))
-    W, b = Parameter(weight.copy()), Parameter(bias.copy())
-    optimizer = SGD([W, b], lr, momentum, nesterov, weight_decay)
-    paths = {(p, i): oracles.sgd(start[i], list(grads[(slice(None), *i)]), lr, momentum, nesterov,
-                                 weight_decay * (p is W))
-             for p, start, grads in ((W, weight, dW), (b, bias, db)) for i in np.ndindex(start.shape)}
-    for t in range(steps):
-        W.grad, b.grad = dW[t], db[t]
-        optimizer.step()
-        for p in (W, b):
-            assert_close(p.data, np.array([paths[p, i][t] for i in np.ndindex(p.shape)]).reshape(p.shape))
+    assert_follows(lambda parameters: SGD(parameters, lr, momentum, nesterov, weight_decay),
+                   lambda start, grads, decays: oracles.sgd(start, grads, lr, momentum, nesterov, weight_decay * decays),
+                   weight, bias, dW, db)
 
 
 @checks(SGD)
