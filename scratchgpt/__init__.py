@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 from .errors import (CheckpointError, ConfigError, DataError, GenerationError, MissingExtraError, ScratchGPTError,
                      TokenizerError, TrainingError)
 from .backend import to_host, use
-from .tokenizers import BPETokenizer, CharTokenizer, StreamDecoder, load_tokenizer
+from .tokenizers import AutoTokenizer, BPETokenizer, CharTokenizer, StreamDecoder
 from . import formulas, layers
 from .module import Module, Parameter
 from .cache import KVCache

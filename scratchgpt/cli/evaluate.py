@@ -1,7 +1,7 @@
 """`scratchgpt evaluate`: how well a trained model predicts a text."""
 
 from ..models import GPT2
-from ..tokenizers import load_tokenizer
+from ..tokenizers import AutoTokenizer
 from ..training import evaluate
 from .arguments import read_text
 
@@ -18,7 +18,7 @@ def add_to(commands):
 
 def run(options):
     """Run the command; returns its exit code."""
-    tokenizer, model = load_tokenizer(options.model), GPT2.from_pretrained(options.model)
+    tokenizer, model = AutoTokenizer.from_pretrained(options.model), GPT2.from_pretrained(options.model)
     ids = tokenizer.encode_array(read_text(options.text))
     result = evaluate(model, ids, model.n_positions)
     print(f"tokens predicted   {result.tokens:,} of {len(ids):,}, in windows of {model.n_positions}")

@@ -7,7 +7,7 @@ import numpy as np
 from ..decoding import stream
 from ..errors import GenerationError
 from ..models import GPT2
-from ..tokenizers import StreamDecoder, load_tokenizer
+from ..tokenizers import AutoTokenizer, StreamDecoder
 from .arguments import generator, number, whole
 
 
@@ -35,7 +35,7 @@ def run(options):
     shaping = (options.temperature, options.top_k, options.top_p)
     if options.greedy and any(value is not None for value in shaping):
         raise GenerationError("--temperature, --top-k and --top-p shape what is drawn; leave them out with --greedy")
-    tokenizer, model = load_tokenizer(options.model), GPT2.from_pretrained(options.model)
+    tokenizer, model = AutoTokenizer.from_pretrained(options.model), GPT2.from_pretrained(options.model)
     prompt = tokenizer.encode_array(options.prompt)
     if len(prompt) == 0:
         raise GenerationError("the prompt must hold at least one token; got an empty --prompt")

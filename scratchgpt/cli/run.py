@@ -14,7 +14,7 @@ from ..errors import CheckpointError, ConfigError, DataError
 from ..files import read_json, sweep, write_json
 from ..models import GPT2, GPT2Config
 from ..optim import SCHEDULES, AdamW
-from ..tokenizers import BPETokenizer, CharTokenizer, load_tokenizer
+from ..tokenizers import AutoTokenizer, BPETokenizer, CharTokenizer
 from ..training import (Trainer, TrainingConfig, draw_png, load_state, load_tokens, save_state, save_tokens, write_csv)
 from .arguments import generator, read_text
 
@@ -96,7 +96,7 @@ class Run:
         settings.update(given)
         sweep(out)
         try:
-            run = cls(out, settings, load_tokenizer(out), load_tokens(out / "train.npy"),
+            run = cls(out, settings, AutoTokenizer.from_pretrained(out), load_tokens(out / "train.npy"),
                       load_tokens(out / "validation.npy"))
         except (KeyError, TypeError) as problem:
             raise CheckpointError(f"{out / SETTINGS_FILE}: a setting is missing or of the wrong kind: {problem}") from None
@@ -134,7 +134,7 @@ def _tokenizer(settings, text, train_text):
         return CharTokenizer.train(text)                        # an unseen character would have no id
     if kind == "bpe":
         return BPETokenizer.train(train_text, settings["vocab_size"])
-    return load_tokenizer(kind)
+    return AutoTokenizer.from_pretrained(kind)
 
 
 def _trainer(settings, vocab_size, train, validation):

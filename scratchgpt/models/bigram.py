@@ -66,6 +66,9 @@ class BigramLM(LanguageModel):
     def _head(self, h):
         return h, lambda dlogits: dlogits
 
+    def _vocabulary(self):
+        return [(self.table.weight, (0, 1))]                                   # every token before every other
+
     def new_cache(self):
         """None: a bigram remembers nothing."""
         return None

@@ -143,6 +143,9 @@ class GPT2(LanguageModel):
     def _head(self, h):
         return self.wte.unembed(h)
 
+    def _vocabulary(self):
+        return [(self.wte.weight, (0,))]                                       # the head is tied to it
+
     def new_cache(self):
         """An empty KVCache for `logits` and `next_logits`."""
         return KVCache(self.config.n_layer)

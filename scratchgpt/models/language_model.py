@@ -5,6 +5,7 @@ model file holds its config, its parts and `_trunk`.
 """
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from .. import backend
 from ..checkpoint.pretrained import load_pretrained, save_pretrained
 from ..errors import DataError
 from ..layers import CrossEntropy
-from ..module import Module
+from ..module import Module, normal
 
 
 class LanguageModel(Module):
@@ -24,6 +25,7 @@ class LanguageModel(Module):
 
         _trunk(ids, pullbacks, ...) -> h     pushing each step's backward onto `pullbacks`
         _head(h) -> logits, backward         (..., C) -> (..., V)
+        _vocabulary() -> [(Parameter, axes)] the parameters that have an entry for each token, and the axes it is on
 
     and the attributes `config` (with `vocab_size`) and `n_positions` (the longest context, None for unbounded).
     Source: Bengio et al. 2003, A neural probabilistic language model, section 1.
@@ -85,6 +87,35 @@ class LanguageModel(Module):
         """How many numbers are learned; a tied head counts once."""
         return sum(parameter.size for parameter in self.parameters())
 
+    def resize_embedding(self, vocab_size, rng=None):
+        """Give the model `vocab_size` tokens: at the end new ones come, or old ones go; all others stay as they are.
+
+            W_new = mean_v W_v     so that, for an old token v,     p_before(v) / (1 + new / old) <= p(v) <= p_before(v)
+
+        rng   None: a new token's row in the table, and its column in a head that is not tied, is the mean of the old
+              ones. (transformers adds noise of 1e-9 times their covariance.) A Generator: it is drawn from
+              N(0, initializer_range^2), as at construction
+
+        Hidden states of old tokens stay the same bits, and logits the same numbers; for another width of the table BLAS
+        may round their last bits otherwise. Each `Parameter` stays the same object, trainable or not, with a new array
+        of its dtype on its device; gradients are forgotten. `config` is replaced, so that `save_pretrained` writes what
+        loads. An optimizer that was made before holds averages of the old shape and cannot step: make a new one.
+
+        Raises ConfigError for a vocab_size that the config refuses, or another rng; then nothing is changed.
+        Source: Hewitt 2021, Initializing new word embeddings for pretrained language models.
+        """
+        config = replace(self.config, vocab_size=vocab_size)
+        std, resized = getattr(config, "initializer_range", 0.02), []
+        for parameter, axes in self._vocabulary():
+            array = parameter.data
+            for axis in axes:
+                array = _resize(array, axis, vocab_size, rng, std)
+            resized.append((parameter, array))
+        for parameter, array in resized:
+            parameter.data = array
+            parameter.grad = parameter._spare = None
+        self.config = config
+
     def save_pretrained(self, folder):
         """Write `config.json` and `model.safetensors`, under the field's names, each file whole or not at all."""
         save_pretrained(self, folder)
@@ -117,6 +148,19 @@ class LanguageModel(Module):
             raise DataError(f"targets must be integers of the shape of ids {shape}; got {targets.dtype} {targets.shape}")
         _check_range("targets", targets, self.config.vocab_size, ignore_index)
         return backend.asarray(targets, like=self._like())
+
+
+def _resize(array, axis, length, rng, std):
+    """A new array with `length` entries on an axis: the first old ones, and then their mean, or N(0, std^2)."""
+    more = length - array.shape[axis]
+    if more <= 0:
+        return np.split(array, [length], axis)[0].copy()
+    shape = (*array.shape[:axis], more, *array.shape[axis + 1:])
+    if rng is None:
+        new = np.broadcast_to(array.mean(axis=axis, keepdims=True), shape)
+    else:
+        new = backend.asarray(normal(shape, std, rng), array.dtype, like=array)
+    return np.concatenate([array, new], axis)
 
 
 def _as_array(name, ids):

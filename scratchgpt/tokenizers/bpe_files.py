@@ -1,10 +1,12 @@
 """The files of a byte-level BPE tokenizer.
 
-Before this file: `vocabulary` (what they must hold). After it: the reader knows GPT-2's three files by heart:
+Before this file: `byte_vocabulary` (what they must hold), `settings`. After it: the reader knows GPT-2's two files:
 
-    vocab.json             {"!": 0, ..., "Ġ": 220, ..., "Ġthe": 262, ..., "<|endoftext|>": 50256}
-    merges.txt             "#version: 0.2", then one merge a line, "Ġ t", the first learned first
-    tokenizer_config.json  the class that reads them, the pre-tokeniser's name, the special tokens
+    vocab.json   {"!": 0, ..., "Ġ": 220, ..., "Ġthe": 262, ..., "<|endoftext|>": 50256}
+    merges.txt   "#version: 0.2", then one merge a line, "Ġ t", the first learned first
+
+and what they leave out: the pattern, which tokens are found whole, `ignore_merges`, and what is put around a text.
+Hence `tokenizer.json` (see there), which holds all of it, and the files of `settings`.
 
 They come from outside, so each fault in them is one TokenizerError that names the file.
 """
@@ -12,80 +14,72 @@ They come from outside, so each fault in them is one TokenizerError that names t
 from pathlib import Path
 
 from ..errors import TokenizerError
-from ..files import atomic_write, read_json, write_json
-from .bytes import CHARACTERS_IN_ID_ORDER
-from .pretokenize import PATTERNS
+from ..files import atomic_write, read_json
+from . import tokenizer_json
+from .fields import MAX_BYTES, blaming, check_fields, read_text
+from .ids import check_text
+from .pretokenize import PATTERNS, piece_finder
+from .settings import CONFIG, Settings, read_settings, write_settings
 
-CONFIG = "tokenizer_config.json"
+VOCAB, MERGES, TOKENIZER = "vocab.json", "merges.txt", "tokenizer.json"
 HEADER = "#version: 0.2"
-MAX_BYTES = 64_000_000       # no known vocabulary comes near
 
 
-def write_bpe(folder, spelled, merges, pattern, special_tokens):
-    """Write the three files, each whole or not at all.
+def write_bpe(folder, tokenizer, merges):
+    """Write vocab.json, merges.txt, tokenizer.json and the settings, each file whole or not at all.
 
-    folder          made if need be
-    spelled         list of V str, tokens in the order of their ids
-    merges          list of (left, right)
-    pattern         str, the pre-tokeniser's name
-    special_tokens  dict, token -> id
+    folder     made if need be
+    tokenizer  BPETokenizer
+    merges     dict, (left id, right id) -> (rank, merged id)
 
-    A pattern other than gpt2 names its own class in `tokenizer_config.json`: a reader that knows only GPT-2's would
-    cut text differently without a word.
-    Source: the file forms of GPT-2 (`encoder.json`, `vocab.bpe`) under the names that the transformers library reads.
+    Of a tokenizer with `ignore_merges` the first two files hold too little; read tokenizer.json. Of one with `ranks` of
+    its own, such as `from_tiktoken` makes, no file of the field holds all: two merges that make the same token have one
+    rank, which readers other than this one take for two; they differ where both could be applied and overlap.
+    Raises TokenizerError for other equal ranks, and for what `write_settings` refuses.
+    Source: the file forms of GPT-2 (`encoder.json`, `vocab.bpe`), of the tokenizers and of the transformers library.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "vocab.json", {token: number for number, token in enumerate(spelled)})
-    with atomic_write(folder / "merges.txt") as file:
-        file.write("\n".join([HEADER, *(f"{left} {right}" for left, right in merges), ""]))
-    end = "<|endoftext|>" if "<|endoftext|>" in special_tokens else None
-    flags = {"lstrip": False, "rstrip": False, "single_word": False, "normalized": False, "special": True}
-    write_json(folder / CONFIG, {
-        "tokenizer_class": "GPT2Tokenizer" if pattern == "gpt2" else "BPETokenizer",
-        "pretokenizer_pattern": pattern,
-        "add_prefix_space": False,
-        "bos_token": end, "eos_token": end, "unk_token": end,           # null, or else readers add GPT-2's own
-        "added_tokens_decoder": {str(i): {"content": token, **flags} for token, i in special_tokens.items()},
-    })
+    in_order = sorted(merges.items(), key=lambda item: item[1][0])
+    rank_by_token = len({rank for rank, _ in merges.values()}) < len(merges)
+    if rank_by_token and _ranks([new for _, (_, new) in in_order]) != _ranks([rank for _, (rank, _) in in_order]):
+        raise TokenizerError("merges of equal rank must make the same token, and no others that token; "
+                             "got other ranks, which no file holds")
+    names = tokenizer.convert_ids_to_tokens(range(tokenizer.vocab_size))
+    pairs = [(names[left], names[right]) for (left, right), _ in in_order]
+    documents = {TOKENIZER: tokenizer_json.make_tokenizer_json(tokenizer, pairs), VOCAB: tokenizer.get_vocab()}
+    write_settings(folder, tokenizer, documents, tokenizer_class="PreTrainedTokenizerFast",
+                   pretokenizer_pattern=tokenizer.pattern, rank_by_token=rank_by_token)
+    with atomic_write(Path(folder) / MERGES) as file:
+        file.write("\n".join([HEADER, *(f"{left} {right}" for left, right in pairs), ""]))
 
 
 def read_bpe(folder):
-    """Read the three files of a folder; a folder without `tokenizer_config.json` is GPT-2's.
+    """Read the files of a folder: tokenizer.json, or else vocab.json and merges.txt; then the settings.
 
-    folder   holds `vocab.json` and `merges.txt`
-    returns  (vocab dict, list of (left, right), pattern name, names of the two files for errors)
+    folder   of GPT-2's two files alone, or as `write_bpe` or the transformers library wrote it
+    returns  (dict, Settings): what `BPETokenizer` is made of, and what is set in it then
 
+    Where tokenizer.json and the settings speak of the same, the settings are right, as in transformers; but not of
+    whether tokens are put around a text, which tokenizer.json says.
     Raises TokenizerError naming the file and what is wrong in it; what vocab and merges must be to each other,
     `BPETokenizer` checks.
     Source: as for `write_bpe`.
     """
     folder = Path(folder)
-    vocab_path, merges_path, config_path = folder / "vocab.json", folder / "merges.txt", folder / CONFIG
-    config = read_config(config_path) if config_path.exists() else {}
-    pattern = config.get("pretokenizer_pattern", "gpt2")
-    if not isinstance(pattern, str) or pattern not in PATTERNS:
-        raise TokenizerError(f"{config_path}: pretokenizer_pattern must be one of {', '.join(PATTERNS)}; "
-                             f"got {str(pattern)[:80]!r}")
-    vocab, merges = read_json(vocab_path, TokenizerError, MAX_BYTES), read_merges(merges_path)
-    if isinstance(vocab, dict):
-        ordinary = {*CHARACTERS_IN_ID_ORDER, *(left + right for left, right in merges)}
-        _add_tokens(vocab, ordinary, config.get("added_tokens_decoder", {}), config_path)
-    return vocab, merges, pattern, (str(vocab_path), str(merges_path))
-
-
-def read_config(path):
-    """Read a `tokenizer_config.json`, which must be an object.
-
-    path     file name
-    returns  dict
-    Raises TokenizerError naming the file.
-    Source: the file form of the transformers library.
-    """
-    config = read_json(path, TokenizerError)
-    if not isinstance(config, dict):
-        raise TokenizerError(f"{path}: must be an object; got {type(config).__name__}")
-    return config
+    settings, whole = read_settings(folder), (folder / TOKENIZER).exists()
+    arguments, own = tokenizer_json.read_tokenizer_json(folder / TOKENIZER) if whole else _read_gpt2(folder)
+    settings = _join(settings, own, folder)
+    settings.place(arguments["vocab"], f"{folder / CONFIG}: added_tokens_decoder")
+    special, arguments["added_tokens"] = settings.kinds(arguments["vocab"])
+    arguments["special_tokens"] = special if whole else None            # None: all that is no byte and made by no merge
+    name = settings.config.get("pretokenizer_pattern", arguments["pattern"])
+    with blaming(f"{folder / CONFIG}: pretokenizer_pattern"):
+        if whole and PATTERNS.get(name, name) != PATTERNS.get(arguments["pattern"], arguments["pattern"]):
+            raise TokenizerError(f"must be that of {TOKENIZER}, {arguments['pattern'][:80]!r}; got {name[:80]!r}")
+        piece_finder(check_text(name))
+    arguments["pattern"] = name
+    if settings.config.get("rank_by_token"):
+        arguments["ranks"] = _ranks([left + right for left, right in arguments["merges"]])
+    return arguments, settings
 
 
 def read_merges(path):
@@ -96,36 +90,40 @@ def read_merges(path):
     Raises TokenizerError naming the file and the line.
     Source: the file form of GPT-2, `vocab.bpe`.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise TokenizerError(f"{path}: at most {MAX_BYTES} bytes are read; the file has {path.stat().st_size}")
-        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
-    except OSError as problem:
-        raise TokenizerError(f"{path}: cannot be read ({problem.strerror})") from None
-    except UnicodeDecodeError as problem:
-        raise TokenizerError(f"{path}: must be UTF-8; byte {problem.start} is not ({problem.reason})") from None
+    lines = read_text(path).removesuffix("\n").split("\n")
     first = 1 if lines[0].startswith("#version") or lines == [""] else 0
     merges = []
     for number, line in enumerate(lines[first:], first + 1):
-        pair = tuple(line.removesuffix("\r").split(" "))
+        pair = tuple(line.split(" "))
         if len(pair) != 2 or not all(pair):
             raise TokenizerError(f"{path}, line {number}: must be two tokens with one space between; got {line[:80]!r}")
         merges.append(pair)
     return merges
 
 
-def _add_tokens(vocab, ordinary, added, path):
-    """Take up special tokens that `vocab.json` may leave out, at the ids that the configuration gives them."""
-    if not isinstance(added, dict):
-        raise TokenizerError(f"{path}: added_tokens_decoder must be an object; got {type(added).__name__}")
-    for number, entry in added.items():
-        token = entry.get("content") if isinstance(entry, dict) else None
-        if not isinstance(token, str) or not number.isdecimal() or not number.isascii() or len(number) > 9:
-            raise TokenizerError(f"{path}: added_tokens_decoder must map ids to objects with a content; "
-                                 f"got {number[:40]!r}: {str(entry)[:80]}")
-        if entry.get("special") is not True or token in ordinary:
-            raise TokenizerError(f"{path}: added tokens must be special, and made by no merge; {token[:40]!r} is not")
-        if vocab.setdefault(token, int(number)) != int(number):
-            raise TokenizerError(f"{path}: added token {token[:40]!r} must have one id; got {number} here and "
-                                 f"{str(vocab[token])[:40]} in vocab.json")
+def _ranks(groups):
+    """Number things by where the like of them comes first."""
+    first = {}
+    return [first.setdefault(group, i) for i, group in enumerate(groups)]
+
+
+def _read_gpt2(folder):
+    vocab = check_fields(read_json(folder / VOCAB, TokenizerError, MAX_BYTES), {}, folder / VOCAB, others=True)
+    where = str(folder / VOCAB), str(folder / MERGES)
+    return {"vocab": vocab, "merges": read_merges(folder / MERGES), "pattern": "gpt2", "where": where}, Settings()
+
+
+def _join(settings, own, folder):
+    """What tokenizer.json says of itself, under the settings of its folder."""
+    around = {}
+    for role in ("bos_token", "eos_token"):
+        is_added, token = own.attributes.get(f"add_{role}"), settings.attributes.get(role)
+        if is_added is not None:
+            around[f"add_{role}"] = is_added
+        if is_added and token not in (None, own.attributes[role]):
+            raise TokenizerError(f"{folder / TOKENIZER}: post_processor must add the {role} of {CONFIG}, which is "
+                                 f"{token[:40]!r}; got {own.attributes[role][:40]!r}; no other can be added")
+    added = dict(own.added)
+    for token, (number, special) in settings.added.items():
+        added[token] = number, special or own.added.get(token, (number, False))[1]
+    return Settings(added, own.named | settings.named, own.attributes | settings.attributes | around, settings.config)

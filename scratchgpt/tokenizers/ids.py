@@ -63,21 +63,3 @@ def check_text(text):
         raise TokenizerError(f"text must not contain lone surrogates, which UTF-8 cannot write; "
                              f"got U+{ord(text[problem.start]):04X} at position {problem.start}; "
                              "decode the source with errors='replace'") from None
-
-
-def as_texts(texts):
-    """Iterate over texts, of which a single `str` is one: "ab" -> "ab"; ["a", "b"] -> "a", "b".
-
-    texts    a str, or an iterable of str (a generator is read once)
-    returns  an iterator of str
-
-    Raises TokenizerError where `check_text` does.
-    Source: the usual call `train(texts)`; iterating over a str itself would train on single characters.
-    """
-    if isinstance(texts, (str, bytes)):
-        texts = (texts,)
-    try:
-        items = iter(texts)
-    except TypeError:
-        raise TokenizerError(f"texts must be a str or an iterable of str; got {type(texts).__name__}") from None
-    return map(check_text, items)

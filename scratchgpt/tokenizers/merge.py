@@ -4,15 +4,13 @@ Before this file: `train`. After it: the reader knows that encoding replays the 
 learned, and how a piece of a hundred thousand characters is encoded without reading it again for each merge.
 
 Both functions do the same: of all neighbours that some merge joins, take those whose merge was learned first, of
-equal ones the leftmost, join them, and go on until nothing can be joined. The second is faster from 8 ids on.
+equal ones the leftmost, join them, and go on until nothing can be joined.
 """
 
 from heapq import heappop, heappush
 
-_NEVER = (float("inf"), None)
 
-
-def apply_merges_textbook(ids, merges):
+def apply_merges_textbook(ids, merges, skip=None):
     """Apply merges by rank to one piece, reading the whole piece for each: O(n^2) for n ids.
 
         i = argmin rank(id_i, id_i+1);   id_i, id_i+1 -> merged id
@@ -23,21 +21,23 @@ def apply_merges_textbook(ids, merges):
 
     ids      sequence of ids
     merges   dict, (left id, right id) -> (rank, merged id); lower ranks were learned earlier
+    skip     None, or for BPE-dropout a function without arguments: asked before a merge, it says whether to pass it over
+             for now and take the next best; `lambda: rng.random() < p` leaves each merge out with probability p
     returns  list of ids
-    Source: Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019 (GPT-2, `encoder.py`).
+    Source: Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019 (GPT-2, `encoder.py`); Provilkov et al. 2020,
+    arXiv:1910.13267, algorithm 1 (BPE-dropout).
     """
     ids = list(ids)
-    while len(ids) > 1:
-        known = [merges.get(pair, _NEVER) for pair in zip(ids, ids[1:])]
-        best = min(known)
-        if best is _NEVER:
-            break
-        at = known.index(best)
-        ids[at:at + 2] = [best[1]]
-    return ids
+    while True:
+        known = sorted((merges[pair][0], i, merges[pair][1]) for i, pair in enumerate(zip(ids, ids[1:])) if pair in merges)
+        best = next((found for found in known if skip is None or not skip()), None)
+        if best is None:
+            return ids
+        _, i, new = best
+        ids[i:i + 2] = [new]
 
 
-def apply_merges(ids, merges):
+def apply_merges(ids, merges, skip=None):
     """Do what `apply_merges_textbook` does in O(n log n).
 
     The piece is a doubly linked list, so that a merge touches only its neighbours; a heap holds the places that can be
@@ -45,12 +45,13 @@ def apply_merges(ids, merges):
 
     ids      sequence of ids
     merges   dict, (left id, right id) -> (rank, merged id)
+    skip     None, or a function as in `apply_merges_textbook`, which it is asked in the same order
     returns  list of ids
     Source: the definition in `apply_merges_textbook`; list and heap as in the tokenizers and sentencepiece libraries.
     """
     ids = list(ids)
     before, after = list(range(-1, len(ids) - 1)), [*range(1, len(ids)), -1]
-    heap = []
+    heap, skipped = [], []
 
     def offer(i):
         pair = (ids[i], ids[after[i]])
@@ -61,9 +62,13 @@ def apply_merges(ids, merges):
     for i in range(len(ids) - 1):
         offer(i)
     while heap:
-        _, i, pair, new = heappop(heap)
+        entry = heappop(heap)
+        _, i, pair, new = entry
         j = after[i]
         if j < 0 or (ids[i], ids[j]) != pair:           # one of the two was joined with another since
+            continue
+        if skip is not None and skip():
+            skipped.append(entry)
             continue
         ids[i], ids[j] = new, None
         after[i] = after[j]
@@ -72,4 +77,6 @@ def apply_merges(ids, merges):
             offer(i)
         if before[i] >= 0:
             offer(before[i])
+        while skipped:                                  # what was passed over may be joined next time
+            heappush(heap, skipped.pop())
     return [token for token in ids if token is not None]

@@ -18,8 +18,12 @@ programs learn different vocabularies: here the smallest pair of ids wins, and "
 (The paper's program takes the pair that it saw first, and so goes by way of es + t and est + _ to the same est_.)
 """
 
+import itertools
+from array import array
 from collections import Counter, defaultdict
 from heapq import heapify, heappop, heappush
+
+import numpy as np
 
 
 def merge_pair(word, pair, new):
@@ -75,76 +79,110 @@ def train_merges_textbook(words, n_merges, first_id=256, min_frequency=1):
 def train_merges(words, n_merges, first_id=256, min_frequency=1, on_progress=None):
     """Learn the merges of `train_merges_textbook` in O(N log N) for N ids in all distinct words.
 
-    A heap yields the most frequent pair. Its entries are not updated when counts fall: an entry that proves too high
-    when it comes up is put back with the count of today. (No count of a pair rises after it entered the heap, since
-    all its occurrences are made by the one merge that made its newer member.)
+    Pairs wait in buckets, one for each count, and the fullest count is taken first. When the count of a pair falls it
+    stays where it is: it is put into the right bucket when its turn comes. (No count of a pair rises after it entered a
+    bucket, since all its occurrences are made by the one merge that made its newer member.)
 
     words, n_merges, first_id, min_frequency   as in `train_merges_textbook`
     on_progress  called with (merges made, n_merges) after each merge, or None
     returns      list of (left id, right id)
     Source: Sennrich et al. 2016, arXiv:1508.07909, section 3.2 (index all pairs, update what a merge touches).
     """
-    chain = _Chain(words)
-    heap = [(-count, pair) for pair, count in chain.count.items()]
-    heapify(heap)
+    chain = _Chain(words, first_id + max(0, n_merges))
+    waiting = _Buckets(max(1, min_frequency))
+    waiting.put(chain.count, chain.count)
     merges = []
-    while heap and len(merges) < n_merges:
-        promised, pair = heappop(heap)
-        count = chain.count[pair]
-        if count != -promised:
-            heappush(heap, (-count, pair))
-            continue
-        if count < max(1, min_frequency):
-            break
-        for fresh in chain.merge(pair, first_id + len(merges)):
-            heappush(heap, (-chain.count[fresh], fresh))
-        merges.append(pair)
+    while len(merges) < n_merges and (pair := waiting.pop(chain.count)) is not None:
+        waiting.put(chain.merge(pair, first_id + len(merges)), chain.count)
+        merges.append(divmod(pair, chain.base))
         if on_progress is not None:
             on_progress(len(merges), n_merges)
     return merges
+
+
+class _Buckets:
+    """Pairs by their counts; those of the highest count in order, as a heap."""
+
+    def __init__(self, least):
+        self.least, self.now, self.top = least, 0, []           # pairs rarer than `least` are not kept
+        self.lower, self.counts = defaultdict(list), []         # count -> pairs; a heap of the counts, negated
+
+    def put(self, pairs, count):
+        """Let pairs wait, each in the bucket of its count."""
+        for pair in pairs:
+            n = count[pair]
+            if n == self.now:
+                heappush(self.top, pair)
+            elif n >= self.least:
+                if n not in self.lower:
+                    heappush(self.counts, -n)
+                self.lower[n].append(pair)
+
+    def pop(self, count):
+        """The smallest pair of the highest count, or None."""
+        while self.top or self.counts:
+            if not self.top:
+                self.now = -heappop(self.counts)
+                self.top = self.lower.pop(self.now)
+                heapify(self.top)
+            pair = heappop(self.top)
+            if count[pair] == self.now:
+                return pair
+            self.put((pair,), count)
+        return None
 
 
 class _Chain:
     """All words in one doubly linked list of ids, with each pair's count and the places where it stands.
 
     A merge visits its own places only, and each visit removes one id for good; so all merges together cost O(N),
-    however long a single word is.
+    however long a single word is. A pair (a, b) is written as the number a * base + b, which sorts as the pair does.
     """
 
-    def __init__(self, words):
-        self.ids, self.before, self.after, self.weight = [], [], [], []     # one entry for each place; -1 is no place
-        self.count, self.places = Counter(), defaultdict(list)              # pair -> occurrences; pair -> left places
-        for word, n in words:
-            start, stop = len(self.ids), len(self.ids) + len(word)
-            self.ids += word
-            self.before += [-1, *range(start, stop - 1)][:len(word)]
-            self.after += [*range(start + 1, stop), -1][:len(word)]
-            self.weight += [n] * len(word)
-            for place, pair in enumerate(zip(word, word[1:]), start):
-                self.count[pair] += n
-                self.places[pair].append(place)
+    def __init__(self, words, base):
+        words = [(word, n) for word, n in words if len(word)]
+        lengths = np.array([len(word) for word, _ in words], dtype=np.int64)
+        ids = np.fromiter(itertools.chain.from_iterable(word for word, _ in words), dtype=np.int64)
+        weight = np.repeat(np.array([n for _, n in words], dtype=np.int64), lengths)
+        ends = np.cumsum(lengths)
+        before, after = np.arange(-1, len(ids) - 1), np.arange(1, len(ids) + 1)
+        before[ends - lengths], after[ends - 1] = -1, -1                    # no place
+        left = np.flatnonzero(after >= 0)
+        pairs = ids[left] * base + ids[left + 1 if left.size else left]
+        order = np.argsort(pairs, kind="stable")
+        distinct, first = np.unique(pairs[order], return_index=True)
+        counts = np.diff(np.append(0, np.cumsum(weight[left][order]))[np.append(first, len(order))])
+        self.base = base
+        self.count = defaultdict(int, zip(distinct.tolist(), counts.tolist()))             # pair -> occurrences
+        self.places = defaultdict(list, zip(distinct.tolist(), (                           # pair -> its left places
+            places.tolist() for places in np.split(left[order], first[1:]))))
+        self.ids, self.before, self.after, self.weight = (                                 # one entry for each place
+            array("q", values.tobytes()) for values in (ids, before, after, weight))
 
     def merge(self, pair, new):
         """Join the pair wherever it stands, left to right; return the set of pairs that this made."""
-        ids, before, after = self.ids, self.before, self.after
-        a, b = pair
+        ids, before, after, base = self.ids, self.before, self.after, self.base
+        a, b = divmod(pair, base)
         fresh = set()
         for i in sorted(self.places.pop(pair)):
             j = after[i]
-            if ids[i] != a or j < 0 or ids[j] != b:         # an earlier merge took one of the two
+            if j < 0 or ids[i] != a or ids[j] != b:         # an earlier merge took one of the two
                 continue
             h, k = before[i], after[j]
             if h >= 0:
-                fresh.add(self._replace((ids[h], a), (ids[h], new), h))
+                left = ids[h] * base
+                fresh.add(self._replace(left + a, left + new, h))
             if k >= 0:
-                fresh.add(self._replace((b, ids[k]), (new, ids[k]), i))
+                right = ids[k]
+                fresh.add(self._replace(b * base + right, new * base + right, i))
                 before[k] = i
-            ids[i], ids[j], after[i] = new, None, k
+            ids[i], ids[j], after[i] = new, -1, k
         del self.count[pair]
         return fresh
 
     def _replace(self, old, fresh, place):
-        self.count[old] -= self.weight[place]
-        self.count[fresh] += self.weight[place]
+        weight = self.weight[place]
+        self.count[old] -= weight
+        self.count[fresh] += weight
         self.places[fresh].append(place)
         return fresh

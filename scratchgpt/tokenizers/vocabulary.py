@@ -1,97 +1,161 @@
-"""What a byte-level vocabulary must be, before anything trusts it.
+"""Numbered tokens: the way from ids back to text, the special tokens, and the roles that some of them have.
 
-Before this file: `bytes`. After it: the reader knows the invariants of `vocab.json` and `merges.txt`: each id from 0
-to V - 1 once, all 256 bytes present, each merge joining two known tokens into a third.
+Before this file: `ids`, `special`. After it: the reader knows that a token is an id, the bytes it stands for and the way
+files spell it; which ones are special; and how a vocabulary grows at its end.
 """
 
+import numpy as np
+
 from ..errors import TokenizerError
-from .bytes import CHARACTERS_IN_ID_ORDER, unspell
-from .ids import check_text
+from .ids import check_ids, check_text
+from .special import check_special
+
+ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
+ADDITIONAL = "additional_special_tokens"
 
 
-def check_vocab(vocab, where="vocab"):
-    """Check that a vocabulary numbers its tokens 0, 1, ..., V - 1, and return the tokens in the order of their ids.
+def _role(name):
+    def get(self):
+        return self._roles[name]
 
-    vocab    dict, token as the file spells it -> id
-    where    str   what errors call it, such as the file's name
-    returns  list of V str
+    def assign(self, token):
+        if token is not None and token not in self.special_tokens:
+            raise TokenizerError(f"{name} must be None or a special token of this tokenizer; got {str(token)[:40]!r}; "
+                                 f"add_special_tokens({{{name!r}: ...}}) adds it")
+        self._roles[name] = token
+    return property(get, assign, doc=f"The {name[:3].upper()} token, or None; None or a special token may be assigned.")
 
-    Raises TokenizerError naming the token or id at fault, or a byte that has no token.
-    Source: the byte alphabet of GPT-2: with all 256 bytes present, no text is unknown.
+
+def _role_id(name):
+    return property(lambda self: None if self._roles[name] is None else self.special_tokens[self._roles[name]],
+                    doc=f"The id of the {name[:3].upper()} token, or None.")
+
+
+class Vocabulary:
+    """V tokens, each with an id, its bytes, and its spelling in files.
+
+    spellings       iterable of V distinct str, in the order of their ids
+    tokens          iterable of V bytes, what each stands for
+    special_tokens  dict, spelling -> id; never made by merges, and found in text only where that is allowed
+    added_tokens    dict, spelling -> id; found whole in any text, but otherwise as ordinary as the rest
+    Source: the special tokens and roles of the transformers library.
     """
-    if not isinstance(vocab, dict):
-        raise TokenizerError(f"{where}: must be an object of tokens and their ids; got {type(vocab).__name__}")
-    spelled = [None] * len(vocab)
-    for token, number in vocab.items():
-        if not isinstance(token, str) or not token:
-            raise TokenizerError(f"{where}: tokens must be non-empty str; got {str(token)[:40]!r}")
-        if type(number) is not int or not 0 <= number < len(vocab):
-            raise TokenizerError(f"{where}: ids of {len(vocab)} tokens must be integers from 0 to {len(vocab) - 1}; "
-                                 f"got {str(number)[:40]} for {token[:40]!r}")
-        if spelled[number] is not None:
-            raise TokenizerError(f"{where}: each id must belong to one token; got {number} for "
-                                 f"{spelled[number][:40]!r} and {token[:40]!r}")
-        spelled[number] = token
-    missing = [character for character in CHARACTERS_IN_ID_ORDER if character not in vocab]
-    if missing:
-        raise TokenizerError(f"{where}: all 256 characters that stand for bytes must be tokens; {missing[0]!r} is not")
-    return spelled
 
+    bos_token, eos_token, unk_token, pad_token = map(_role, ROLES)
+    bos_token_id, eos_token_id, unk_token_id, pad_token_id = map(_role_id, ROLES)
 
-def index_merges(vocab, merges, where="merges"):
-    """Check merges against a vocabulary, and number them for encoding.
+    def __init__(self, spellings, tokens, special_tokens=(), added_tokens=()):
+        self._spellings, self._tokens = list(spellings), list(tokens)
+        self._ids = {spelling: number for number, spelling in enumerate(self._spellings)}
+        self._lengths = np.array([len(token) for token in self._tokens])
+        self.special_tokens, self.added_tokens = dict(special_tokens), dict(added_tokens)
+        self._roles = dict.fromkeys(ROLES)
 
-    >>> vocab = {character: i for i, character in enumerate(CHARACTERS_IN_ID_ORDER)} | {"th": 256, "the": 257}
-    >>> index_merges(vocab, [("t", "h"), ("th", "e")])
-    {(83, 71): (0, 256), (256, 68): (1, 257)}
+    @property
+    def vocab_size(self):
+        """V, the number of tokens, special and added ones included."""
+        return len(self._tokens)
 
-    vocab    dict, token -> id, as `check_vocab` accepts
-    merges   iterable of (left, right), both as the file spells them
-    where    str  what errors call it
-    returns  dict, (left id, right id) -> (rank, merged id)
+    def __len__(self):
+        return self.vocab_size
 
-    Raises TokenizerError for a merge that is listed twice, names a token that no byte or merge makes, or makes a
-    token that is not in the vocabulary.
-    Source: the form of GPT-2's `merges.txt`: one merge a line, in the order in which they were learned.
-    """
-    table, made = {}, set(CHARACTERS_IN_ID_ORDER)
-    merges = list(merges)
-    for rank, pair in enumerate(merges):
-        left, right = _two_tokens(pair, f"{where}, merge {rank}")
-        for token in (left, right, left + right):
-            if token not in vocab:
-                raise TokenizerError(f"{where}, merge {rank}: both tokens and the joined one must be in the "
-                                     f"vocabulary; got {token[:40]!r}")
-        key = (vocab[left], vocab[right])
-        if key in table:
-            raise TokenizerError(f"{where}, merge {rank}: a merge must be listed once; "
-                                 f"got {left[:40]!r}, {right[:40]!r} again after merge {table[key][0]}")
-        table[key] = (rank, vocab[left + right])
-        made.add(left + right)
-    for rank, pair in enumerate(merges):
-        if not made.issuperset(pair):
-            token = next(token for token in pair if token not in made)
-            raise TokenizerError(f"{where}, merge {rank}: merges must join bytes, or what merges made of them; "
-                                 f"got {token[:40]!r}, which no merge makes")
-    return table
+    @property
+    def additional_special_tokens(self):
+        """The special tokens without a role, a list of str."""
+        return [token for token in self.special_tokens if token not in self._roles.values()]
 
+    def get_vocab(self):
+        """Return all tokens as files spell them: dict, spelling -> id."""
+        return dict(self._ids)
 
-def token_table(spelled, made, where="vocab"):
-    """Return each id's bytes: an ordinary token is spelled byte by byte, a special one stands as it is, in UTF-8.
+    def decode(self, ids, errors="replace", skip_special_tokens=False):
+        """Return the text of ids: the UTF-8 of their bytes, joined.
 
-    spelled  list of V str     made  set of ids that bytes and merges make     where  str, for errors
-    returns  list of V bytes
-    Raises TokenizerError naming a token that is no text.
-    Source: GPT-2's `vocab.json`, where `<|endoftext|>` stands among byte-level spellings.
-    """
-    try:
-        return [unspell(token) if number in made else check_text(token).encode("utf-8")
-                for number, token in enumerate(spelled)]
-    except TokenizerError as problem:
-        raise TokenizerError(f"{where}: {problem}") from None
+        ids                  (T,) list of int, or array of any integer dtype
+        errors               "replace" (U+FFFD for what is no UTF-8), "ignore", or "strict": TokenizerError
+        skip_special_tokens  leave out the special tokens
+        Raises TokenizerError for an id out of range, naming it.
+        """
+        if errors not in ("replace", "ignore", "strict"):
+            raise TokenizerError(f"errors must be replace, ignore or strict; got {str(errors)[:40]!r}")
+        try:
+            return self.decode_bytes(ids, skip_special_tokens).decode("utf-8", errors)
+        except UnicodeDecodeError as problem:
+            raise TokenizerError(f"ids must decode to UTF-8 where errors='strict'; got {problem.reason} at byte "
+                                 f"{problem.start}; use decode_bytes, or errors='replace'") from None
 
+    def batch_decode(self, batch, errors="replace", skip_special_tokens=False):
+        """Return a list of str: what `decode` makes of each row, (B, T) or B rows of any lengths."""
+        return [self.decode(ids, errors, skip_special_tokens) for ids in batch]
 
-def _two_tokens(pair, where):
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(t, str) and t for t in pair):
-        raise TokenizerError(f"{where}: a merge must be two tokens; got {str(pair)[:80]!r}")
-    return pair
+    def decode_bytes(self, ids, skip_special_tokens=False):
+        """Return the bytes of ids, joined; raise TokenizerError for an id out of range, naming it."""
+        ids = check_ids(ids, self.vocab_size)
+        if skip_special_tokens:
+            ids = ids[~np.isin(ids, list(self.special_tokens.values()))]
+        return b"".join(map(self._tokens.__getitem__, ids.tolist()))
+
+    def token_bytes(self, token_id):
+        """Return the bytes of one token; raise TokenizerError for an id out of range."""
+        return self.decode_bytes([token_id])
+
+    def byte_length(self, ids):
+        """Return how many bytes ids decode to, len(decode_bytes(ids)), without decoding; it divides bits per byte."""
+        return int(self._lengths[check_ids(ids, self.vocab_size)].sum())
+
+    def convert_ids_to_tokens(self, ids):
+        """Return how files spell the tokens of ids: a list of str for a list or array, a str for one int."""
+        if isinstance(ids, (int, np.integer)):
+            return self.convert_ids_to_tokens([ids])[0]
+        return [self._spellings[number] for number in check_ids(ids, self.vocab_size).tolist()]
+
+    def convert_tokens_to_ids(self, tokens):
+        """Return the ids of tokens as files spell them: a list of int for a list, an int for one str.
+
+        Raises TokenizerError for what is no token. (transformers returns the id of unk_token, which in GPT-2 is the
+        end of text.)
+        """
+        if isinstance(tokens, str):
+            return self.convert_tokens_to_ids([tokens])[0]
+        for token in tokens:
+            if not isinstance(token, str) or token not in self._ids:
+                raise TokenizerError(f"tokens must be in the vocabulary of {self.vocab_size}; got {str(token)[:40]!r}")
+        return [self._ids[token] for token in tokens]
+
+    def add_special_tokens(self, tokens):
+        """Add special tokens at the end of the vocabulary, give them roles, and return how many are new.
+
+        tokens   dict: bos_token, eos_token, unk_token, pad_token (a str each), additional_special_tokens (a collection)
+        returns  int; with more than 0, a model needs `model.resize_embedding(tokenizer.vocab_size)`
+
+        Raises TokenizerError for another key, or for a spelling that an ordinary token has.
+        Source: `add_special_tokens` of the transformers library.
+        """
+        unknown = set(tokens) - {*ROLES, ADDITIONAL} if isinstance(tokens, dict) else {type(tokens).__name__}
+        if unknown:
+            raise TokenizerError(f"tokens must be a dict of {', '.join(ROLES)}, {ADDITIONAL}; got {min(map(str, unknown))}")
+        roles = {role: token for role, token in tokens.items() if role != ADDITIONAL and token is not None}
+        chosen = dict.fromkeys([*roles.values(), *check_special(tokens.get(ADDITIONAL, ()))])
+        added = self._grow([token for token in chosen if token not in self.special_tokens], self.special_tokens)
+        self._roles.update(roles)
+        return added
+
+    def add_tokens(self, tokens):
+        """Add ordinary tokens, which are found whole in any text, at the end of the vocabulary; return how many are new.
+
+        tokens   collection of str
+        Raises TokenizerError for a spelling that another kind of token has.
+        """
+        return self._grow([token for token in tokens if token not in self.added_tokens], self.added_tokens)
+
+    def _grow(self, tokens, kind):
+        for token in check_special(tokens):
+            if token in self._ids:
+                raise TokenizerError(f"a new token must not be in the vocabulary yet; got {token[:40]!r}, "
+                                     f"which has the id {self._ids[token]}; choose a rarer spelling")
+        for token in tokens:
+            self._ids[token] = kind[token] = self.vocab_size
+            self._spellings.append(token)
+            self._tokens.append(check_text(token).encode("utf-8"))
+        self._lengths = np.array([len(token) for token in self._tokens])
+        return len(tokens)

@@ -53,7 +53,7 @@ def test_generation_continues_the_prompt_and_repeats_itself_for_a_seed(trained, 
 def test_evaluation_prints_nats_perplexity_and_bits_per_byte(trained, text, capsys):
     assert cli.main(["evaluate", "--model", str(trained), str(text)]) == 0
     out = capsys.readouterr().out
-    model, tokenizer = sg.GPT2.from_pretrained(trained), sg.load_tokenizer(trained)
+    model, tokenizer = sg.GPT2.from_pretrained(trained), sg.AutoTokenizer.from_pretrained(trained)
     result = sg.evaluate(model, tokenizer.encode_array(TEXT), 8)
     assert f"{result.loss:.4f} nats per token" in out and f"{result.perplexity:.3f}" in out
     assert f"{result.loss / np.log(2):.4f}" in out                            # one byte a letter here

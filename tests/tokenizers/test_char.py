@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
-from scratchgpt.tokenizers import CharTokenizer, load_tokenizer
+from scratchgpt.tokenizers import AutoTokenizer, CharTokenizer
 from tests.checks import checks
 
 
@@ -67,12 +67,12 @@ def test_an_alphabet_that_cannot_be_is_refused(characters):
         CharTokenizer(characters)
 
 
-@checks(CharTokenizer.save_pretrained, CharTokenizer.from_pretrained, load_tokenizer)
+@checks(CharTokenizer.save_pretrained, CharTokenizer.from_pretrained, AutoTokenizer.from_pretrained)
 @given(text=st.text(min_size=1))
 def test_what_was_saved_comes_back(tmp_path_factory, text):
     folder = tmp_path_factory.mktemp("char") / "made on the way"
     CharTokenizer.train(text).save_pretrained(folder)
-    for read in (CharTokenizer.from_pretrained, load_tokenizer):
+    for read in (CharTokenizer.from_pretrained, AutoTokenizer.from_pretrained):
         tokenizer = read(folder)
         assert isinstance(tokenizer, CharTokenizer) and tokenizer.characters == sorted(set(text))
 

@@ -1,5 +1,6 @@
 """Applying merges: the heap does what the textbook does, also where merges are listed in no sensible order."""
 
+import random
 import time
 
 from hypothesis import example, given
@@ -25,6 +26,15 @@ def merge_tables(draw):
 @example([0] * 9, {(0, 0): (0, 4), (4, 4): (1, 5)})
 def test_the_heap_does_what_the_textbook_does(ids, merges):
     assert apply_merges(ids, merges) == apply_merges_textbook(ids, merges)
+
+
+@checks(apply_merges, apply_merges_textbook)
+@given(ids, merge_tables(), st.integers(0, 2**32), st.floats(0, 1))
+def test_with_dropout_the_heap_does_what_the_textbook_does_draw_by_draw(ids, merges, seed, dropout):
+    one, other = random.Random(seed), random.Random(seed)
+    assert (apply_merges(ids, merges, lambda: one.random() < dropout)
+            == apply_merges_textbook(ids, merges, lambda: other.random() < dropout))
+    assert one.random() == other.random()
 
 
 @checks(apply_merges_textbook)
