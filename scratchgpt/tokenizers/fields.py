@@ -15,7 +15,7 @@ from ..errors import TokenizerError
 from .ids import check_text
 
 MAX_BYTES = 64_000_000       # of a vocabulary's file; no known one comes near
-MAX_ADDED, MAX_TOKEN = 10_000, 100       # tokens that are found whole, and characters of one
+MAX_ADDED = 10_000           # tokens that are found whole
 FLAGS = {"single_word": False, "lstrip": False, "rstrip": False}
 TOKEN = {"content": (str,), **dict.fromkeys(FLAGS, (False, ...)), "normalized": (bool, ...), "special": (bool, ...),
          "__type": ("AddedToken", ...)}
@@ -84,14 +84,14 @@ def read_text(path, max_bytes=MAX_BYTES):
 def token_content(value, where):
     """Return the text of a token that a file gives as a string, or as an object of the fields of TOKEN."""
     content = value if isinstance(value, str) else check_fields(value, TOKEN, where)["content"]
-    if not 0 < len(content) <= MAX_TOKEN:
-        raise TokenizerError(f"{where}: content must have 1 to {MAX_TOKEN} characters; got {len(content)}")
+    if not content:
+        raise TokenizerError(f"{where}: content must not be empty; got ''")
     with blaming(where):
         return check_text(content)
 
 
 def check_few(entries, where):
-    """Return the entries of tokens that are found whole; raise TokenizerError if they are too many to search for."""
+    """Return a collection of tokens that are found whole; raise TokenizerError if they are too many to search for."""
     if len(entries) > MAX_ADDED:
         raise TokenizerError(f"{where} must be at most {MAX_ADDED} tokens; got {len(entries)}")
     return entries
@@ -101,8 +101,9 @@ def added_entries(tokenizer):
     """Return what files say of special and added tokens: a list of dicts, in the order of their ids.
 
     Readers look for tokens that are "normalized" after the others, as here for added ones after special ones.
+    Raises TokenizerError where there are more than would be read again.
     """
-    every = {**tokenizer.special_tokens, **tokenizer.added_tokens}
+    every = check_few({**tokenizer.special_tokens, **tokenizer.added_tokens}, "special and added tokens")
     special = {token: token in tokenizer.special_tokens for token in every}
     return [{"id": every[token], "content": token, **FLAGS, "normalized": not special[token], "special": special[token]}
             for token in sorted(every, key=every.get)]

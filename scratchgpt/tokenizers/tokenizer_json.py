@@ -32,6 +32,7 @@ MODEL = {"type": ("BPE", ...), "dropout": (None, 0.0, ...), "unk_token": (str, N
 SPELLING = BYTE_LEVEL | {"add_prefix_space": (False,), "use_regex": (False,)}
 CUTTING = SPELLING | {"use_regex": (True, ...)}
 SPLIT = {"pattern": (dict,), "behavior": ("Isolated",), "invert": (False, ...)}
+MAX_LENGTH, MAX_TOGETHER = 200, 200_000         # characters of tokens that are compared with each other
 NAMES = {pattern: name for name, pattern in PATTERNS.items()} | {               # and one as the library spells it
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2"}
 
@@ -110,8 +111,14 @@ def _read_added(entries, where):
 
 def _check_apart(some, others, where):
     """Check that no text holds a token of some and one of others that overlap."""
-    parts = {other[:end]: other for other in others for end in range(1, len(other) + 1)} if some else {}
-    ends = {other[start:]: other for other in others for start in range(len(other))} if some else {}
+    if not some or not others:
+        return
+    lengths = [len(token) for token in (*some, *others)]
+    if max(lengths) > MAX_LENGTH or sum(lengths) > MAX_TOGETHER:
+        raise TokenizerError(f"{where}: tokens must be at most {MAX_LENGTH} characters long, {MAX_TOGETHER} together, "
+                             "unless normalized is false for special tokens and true for others")
+    parts = {other[:end]: other for other in others for end in range(1, len(other) + 1)}
+    ends = {other[start:]: other for other in others for start in range(len(other))}
     for token in some:
         meets = [other for other in others if other in token or token in other]
         meets += [parts[token[start:]] for start in range(len(token)) if token[start:] in parts]

@@ -125,6 +125,17 @@ def test_a_function_of_ones_own_cannot_be_saved_and_an_old_template_file_does_no
         tokenizer.save_pretrained(tmp_path)
 
 
+@checks(added_entries)
+def test_what_is_written_can_be_read_however_long_a_token_is_and_too_many_are_refused(tmp_path):
+    tokenizer = char_tokenizer()
+    tokenizer.add_tokens(["x" * 1_000])
+    tokenizer.save_pretrained(tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).added_tokens == tokenizer.added_tokens
+    tokenizer.added_tokens = {f"<{number}>": number for number in range(9_998)}
+    with pytest.raises(TokenizerError, match="at most 10000 tokens; got 10001"):
+        tokenizer.save_pretrained(tmp_path)
+
+
 @checks(write_settings)
 def test_the_files_have_the_form_of_transformers(tmp_path):
     tokenizer = char_tokenizer()
