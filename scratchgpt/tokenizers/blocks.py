@@ -124,17 +124,17 @@ def as_texts(texts, pattern="gpt2"):
         raise TokenizerError("texts must be a str, a pathlib.Path, or an iterable of these; "
                              f"got {type(texts).__name__}") from None
     for text in items:
-        if isinstance(text, PathLike):
-            yield from read_blocks(text, pattern)
-        else:
+        if isinstance(text, str) or not isinstance(text, PathLike):
             yield check_text(text)
+        else:
+            yield from read_blocks(text, pattern)
 
 
 def _groups(texts):
     """Lists of short texts, and of blocks of long ones, of together about BLOCK characters, and which text each is."""
     owners, group, size = [], [], 0
     for owner, text in enumerate(texts):
-        for block in blocks(text):
+        for block in blocks(text) if len(text) > BLOCK else [text] if text else []:
             owners.append(owner)
             group.append(block)
             size += len(block)

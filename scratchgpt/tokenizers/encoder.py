@@ -43,14 +43,20 @@ class BPEEncoder:
         self._forget()
 
     def encode(self, texts):
-        """Return the ids of each of a list of texts: lists for short texts, int32 arrays for long or many ones."""
+        """Return the ids of each of a list of texts: lists if all are short, else int32 arrays."""
         if sum(map(len, texts)) >= LONG_TEXT:
-            return self.encode_blocks(texts)
+            ids, ends = self.encode_blocks(texts)
+            if max(map(len, texts)) < LONG_TEXT:
+                ids = ids.tolist()                              # one list of all is made faster than one of each
+            return [ids[start:end] for start, end in zip([0, *ends], ends)]
         return [[i for piece in self._find_pieces(text) for i in self._cache.get(piece) or self._remember(piece)]
                 for text in texts]
 
     def encode_blocks(self, texts):
-        """Return the ids of each text as an int32 array: pieces are numbered, and their ids laid out, block by block."""
+        """Return the ids of all texts as one int32 array, and the list of where each text ends in it.
+
+        Pieces are numbered, and the ids of these numbers laid out, block by block.
+        """
         ids, counts = [np.zeros(0, dtype=ID_DTYPE)], np.zeros(len(texts), dtype=np.int64)
         for data, starts, ends, owners in byte_pieces(texts, self._pattern):
             numbers = self._distinct.number(data, starts, ends)
@@ -62,8 +68,7 @@ class BPEEncoder:
                 counts[those] += np.bincount(owners - owners[0], weights=count).astype(np.int64)
             if len(self._distinct.pieces) > CACHED_PIECES:
                 self._forget()
-        ids, ends = np.concatenate(ids), np.cumsum(counts).tolist()
-        return [ids[start:end] for start, end in zip([0, *ends], ends)]
+        return np.concatenate(ids), np.cumsum(counts).tolist()
 
     def encode_with_dropout(self, text, dropout, rng):
         """Return the ids of text where each merge is passed over with a probability (BPE-dropout), as in `apply_merges`."""

@@ -41,7 +41,7 @@ def check_ids(ids, vocab_size):
         raise TokenizerError(f"ids must be at least 0 and below vocab_size={vocab_size}; "
                              f"got {str(array[position])[:40]} at position {position}; "
                              "decode with the tokenizer that encoded them")
-    return array
+    return array.astype(np.int64) if array.dtype == object else array
 
 
 def check_text(text):
@@ -57,7 +57,8 @@ def check_text(text):
     if not isinstance(text, str):
         raise TokenizerError(f"text must be a str; got {type(text).__name__}; decode bytes first")
     try:
-        text.encode("utf-8")
+        if not text.isascii():
+            text.encode("utf-8")
         return text
     except UnicodeEncodeError as problem:
         raise TokenizerError(f"text must not contain lone surrogates, which UTF-8 cannot write; "

@@ -56,6 +56,15 @@ def split_special(text, allowed, disallowed):
     return _matcher(allowed).split(text) if allowed else [text]
 
 
+def none_in(texts, tokens):
+    """Whether surely none of the tokens is in any of the texts, which is usual, and asked of all texts at once.
+
+    texts    list of str     tokens  frozenset of str
+    returns  bool; False also where a token would be found across two texts
+    """
+    return not tokens or _matcher(tokens).search("\n".join(texts)) is None
+
+
 def check_special(special_tokens):
     """Return special tokens as a list, having checked that each is a distinct, non-empty str.
 

@@ -11,7 +11,7 @@ from ..errors import TokenizerError
 from .call import PADDING, SIDES, Encoding, collate, token_spans, truncate
 from .chat import render_chat
 from .ids import ID_DTYPE, check_text
-from .special import choose_special, split_special
+from .special import choose_special, none_in, split_special
 from .vocabulary import Vocabulary
 
 
@@ -49,17 +49,13 @@ class Tokenizer(Vocabulary):
 
     def encode_array(self, text, allowed_special=(), disallowed_special="all", **options):
         """Return what `encode` does as an int32 array (T,)."""
-        return self._encode_arrays([text], allowed_special, disallowed_special, options)[0]
+        ids, = self._encode_texts([text], allowed_special, disallowed_special, options)
+        return np.asarray(ids, dtype=ID_DTYPE)
 
     def encode_batch(self, texts, allowed_special=(), disallowed_special="all", **options):
         """Return a list of what `encode` makes of each text; for many texts this is faster than `encode` for each."""
-        batch = []
-        for parts in self._encode_parts(texts, allowed_special, disallowed_special, options):
-            ids = []
-            for part in parts:
-                ids += part if isinstance(part, list) else part.tolist()
-            batch.append(ids)
-        return batch
+        return [ids if isinstance(ids, list) else ids.tolist()
+                for ids in self._encode_texts(texts, allowed_special, disallowed_special, options)]
 
     def tokenize(self, text, allowed_special=(), disallowed_special="all", **options):
         """Return the tokens of text as files spell them, a list of str; arguments as in `encode`."""
@@ -89,8 +85,8 @@ class Tokenizer(Vocabulary):
         if truncation or padding == "max_length":
             limit = _room(max_length, len(before) + len(after))
         several, rows, spans = [texts] if isinstance(texts, str) else list(_listed(texts)), [], []
-        for text, ids in zip(several, self._encode_arrays(several, allowed_special, disallowed_special, options)):
-            span = self._spans(text, ids)
+        for text, ids in zip(several, self._encode_texts(several, allowed_special, disallowed_special, options)):
+            span = self._spans(text, ids := np.asarray(ids, dtype=ID_DTYPE))
             if truncation:
                 ids, span = truncate(ids, limit, truncation_side), truncate(span, limit, truncation_side)
             rows.append(np.concatenate([before, ids, after]).astype(ID_DTYPE))
@@ -124,26 +120,25 @@ class Tokenizer(Vocabulary):
             split_special(said, frozenset(), frozenset(self.special_tokens))
         return self.encode(text, allowed_special="all")
 
-    def _encode_parts(self, texts, allowed_special, disallowed_special, options):
-        """For each text its ids in parts, each a list or an array; special tokens are found first, then added ones."""
+    def _encode_texts(self, texts, allowed_special, disallowed_special, options):
+        """The ids of each text, a list or an array; special tokens are found first, then added ones."""
         allowed, disallowed = choose_special(self.special_tokens, allowed_special, disallowed_special)
         added, none = frozenset(self.added_tokens), frozenset()
+        texts = [check_text(text) for text in _listed(texts)]
+        if none_in(texts, allowed | disallowed | added):
+            return self._encode_plain(texts, **options)
         layout, plain = [], []                                  # of each text: an id, or None for the next plain part
-        for text in _listed(texts):
-            layout.append([])
-            for i, part in enumerate(split_special(check_text(text), allowed, disallowed)):
+        for text in texts:
+            parts = []
+            for i, part in enumerate(split_special(text, allowed, disallowed)):
                 for j, inner in enumerate([part] if i % 2 else split_special(part, added, none)):
-                    if i % 2 or j % 2:
-                        layout[-1].append([self._ids[inner]])
-                    else:
-                        layout[-1].append(None)
+                    parts.append([self._ids[inner]] if i % 2 or j % 2 else None)
+                    if parts[-1] is None:
                         plain.append(inner)
+            layout.append(parts)
         encoded = iter(self._encode_plain(plain, **options))
-        return [[next(encoded) if part is None else part for part in parts] for parts in layout]
-
-    def _encode_arrays(self, texts, allowed_special, disallowed_special, options):
-        return [np.concatenate([np.asarray(part, dtype=ID_DTYPE) for part in parts])
-                for parts in self._encode_parts(texts, allowed_special, disallowed_special, options)]
+        return [np.concatenate([np.asarray(next(encoded) if part is None else part, dtype=ID_DTYPE) for part in parts])
+                for parts in layout]
 
     def _spans(self, text, ids):
         """The characters of each token, without the spaces at its ends where trim_offsets says so."""

@@ -47,7 +47,7 @@ class Vocabulary:
     def __init__(self, spellings, tokens, special_tokens=(), added_tokens=()):
         self._spellings, self._tokens = list(spellings), list(tokens)
         self._ids = {spelling: number for number, spelling in enumerate(self._spellings)}
-        self._lengths = np.array([len(token) for token in self._tokens])
+        self._tabulate()
         self.special_tokens, self.added_tokens = dict(special_tokens), dict(added_tokens)
         self._roles = dict.fromkeys(ROLES)
 
@@ -93,7 +93,7 @@ class Vocabulary:
         ids = check_ids(ids, self.vocab_size)
         if skip_special_tokens:
             ids = ids[~np.isin(ids, list(self.special_tokens.values()))]
-        return b"".join(map(self._tokens.__getitem__, ids.tolist()))
+        return b"".join(self._token_array[ids].tolist())
 
     def token_bytes(self, token_id):
         """Return the bytes of one token; raise TokenizerError for an id out of range."""
@@ -157,5 +157,10 @@ class Vocabulary:
             self._ids[token] = kind[token] = self.vocab_size
             self._spellings.append(token)
             self._tokens.append(check_text(token).encode("utf-8"))
-        self._lengths = np.array([len(token) for token in self._tokens])
+        self._tabulate()
         return len(tokens)
+
+    def _tabulate(self):
+        """The tokens and their lengths as arrays, from which those of many ids are taken at once."""
+        self._token_array = np.array(self._tokens, dtype=object)
+        self._lengths = np.array([len(token) for token in self._tokens])
