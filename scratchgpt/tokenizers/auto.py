@@ -7,10 +7,11 @@ byte-level BPE the transformers library, has written, without knowing which kind
 from pathlib import Path
 
 from ..errors import TokenizerError
-from . import bpe_files, char
+from .files import bpe_files
+from . import char
 from .bpe import BPETokenizer
 from .char import CharTokenizer
-from .settings import read_settings
+from .files.settings import read_settings
 
 
 class AutoTokenizer:

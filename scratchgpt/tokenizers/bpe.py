@@ -13,15 +13,15 @@ sequence inside a character; they are decoded to U+FFFD.
 import numpy as np
 
 from ..errors import TokenizerError
-from . import bpe_files, tiktoken_ranks
-from .blocks import as_texts, byte_pieces
-from .byte_vocabulary import check_vocab, index_merges, numbers_of, token_table
-from .bytes import BYTE_TO_ID, CHARACTERS_IN_ID_ORDER, spell
-from .distinct import DistinctPieces
-from .encoder import BPEEncoder
+from .files import bpe_files, tiktoken_ranks
+from .pretokenize.blocks import as_texts, byte_pieces
+from .merges.vocabulary import check_vocab, index_merges, numbers_of, token_table
+from .merges.bytes import BYTE_TO_ID, CHARACTERS_IN_ID_ORDER, spell
+from .pretokenize.distinct import DistinctPieces
+from .merges.encoder import BPEEncoder
 from .special import check_special
 from .tokenizer import Tokenizer
-from .train import train_merges
+from .merges.train import train_merges
 
 
 class BPETokenizer(Tokenizer):

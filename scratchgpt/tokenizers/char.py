@@ -11,10 +11,10 @@ import numpy as np
 
 from ..errors import TokenizerError
 from ..files import read_json
-from .blocks import as_texts
-from .fields import blaming
+from .pretokenize.blocks import as_texts
+from .files.fields import blaming
 from .ids import ID_DTYPE, check_text
-from .settings import CONFIG, read_settings, write_settings
+from .files.settings import CONFIG, read_settings, write_settings
 from .tokenizer import Tokenizer
 
 FILE = "char_vocab.json"

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from ..errors import TokenizerError
 from .bpe import BPETokenizer
-from .bytes import spell
+from .merges.bytes import spell
 from .ids import check_text
-from .pretokenize import split
+from .pretokenize.patterns import split
 from .special import split_special
-from .train import merge_pair, train_merges
+from .merges.train import merge_pair, train_merges
 
 
 class MergeStep(NamedTuple):

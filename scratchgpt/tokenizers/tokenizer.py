@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import TokenizerError
 from .call import PADDING, SIDES, Encoding, collate, token_spans, truncate
-from .chat import render_chat
+from .chat.templates import render_chat
 from .ids import ID_DTYPE, check_text
 from .special import choose_special, none_in, split_special
 from .vocabulary import Vocabulary

@@ -19,8 +19,8 @@ os.environ.pop("OPENBLAS_CORETYPE", None)
 import numpy as np  # noqa: E402
 
 from scratchgpt.tokenizers import BPETokenizer  # noqa: E402
-from scratchgpt.tokenizers.bytes import spell  # noqa: E402
-from scratchgpt.tokenizers.pretokenize import PATTERNS  # noqa: E402
+from scratchgpt.tokenizers.merges.bytes import spell  # noqa: E402
+from scratchgpt.tokenizers.pretokenize.patterns import PATTERNS  # noqa: E402
 from tests.benchmarks.machine import in_turns, measured_apart, peak_memory  # noqa: E402
 
 MEGABYTE, ROUNDS, SIZES = 1_000_000, 3, (1_000, 8_192, 32_000)

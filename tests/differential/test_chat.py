@@ -12,11 +12,11 @@ tokenizers = pytest.importorskip("tokenizers")
 pytest.importorskip("jinja2")
 
 from scratchgpt.errors import TokenizerError                                                    # noqa: E402
-from scratchgpt.tokenizers.chat import (JINJA, ROLES, TEMPLATES, chatml, llama2, llama3,        # noqa: E402
+from scratchgpt.tokenizers.chat.templates import (JINJA, ROLES, TEMPLATES, chatml, llama2, llama3,        # noqa: E402
                                         render_chat, vicuna)
-from scratchgpt.tokenizers.jinja_render import render_jinja                                     # noqa: E402
+from scratchgpt.tokenizers.chat.jinja_render import render_jinja                                     # noqa: E402
 from tests.checks import checks                                                                 # noqa: E402
-from tests.tokenizers.test_chat import ALTERNATING, contents, conversation, conversations       # noqa: E402
+from tests.tokenizers.chat.test_templates import ALTERNATING, contents, conversation, conversations       # noqa: E402
 
 THEIRS = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizers.Tokenizer(tokenizers.models.BPE()),
                                               bos_token="<s>", eos_token="</s>")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers import AutoTokenizer, BPETokenizer
-from scratchgpt.tokenizers.pretokenize import PATTERNS
-from scratchgpt.tokenizers.tiktoken_ranks import from_ranks, read_ranks, write_ranks
-from scratchgpt.tokenizers.tokenizer_json import read_tokenizer_json, make_tokenizer_json
+from scratchgpt.tokenizers.pretokenize.patterns import PATTERNS
+from scratchgpt.tokenizers.files.tiktoken_ranks import from_ranks, read_ranks, write_ranks
+from scratchgpt.tokenizers.files.tokenizer_json import read_tokenizer_json, make_tokenizer_json
 from tests.checks import checks
 from tests.goldens.make_tokenizer_goldens import FILE, HERE, KINDS, make
 

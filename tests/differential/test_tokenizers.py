@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers import BPETokenizer, split
-from scratchgpt.tokenizers.bytes import spell
-from scratchgpt.tokenizers.pretokenize import PATTERNS
+from scratchgpt.tokenizers.merges.bytes import spell
+from scratchgpt.tokenizers.pretokenize.patterns import PATTERNS
 from tests.checks import checks
 
 SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"

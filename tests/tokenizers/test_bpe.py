@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers import BPETokenizer, split
-from scratchgpt.tokenizers.bytes import BYTE_TO_ID, BYTES_IN_ID_ORDER, CHARACTERS_IN_ID_ORDER
-from scratchgpt.tokenizers.merge import apply_merges_textbook
-from scratchgpt.tokenizers.pretokenize import PATTERNS
-from scratchgpt.tokenizers.train import train_merges_textbook
+from scratchgpt.tokenizers.merges.bytes import BYTE_TO_ID, BYTES_IN_ID_ORDER, CHARACTERS_IN_ID_ORDER
+from scratchgpt.tokenizers.merges.merge import apply_merges_textbook
+from scratchgpt.tokenizers.pretokenize.patterns import PATTERNS
+from scratchgpt.tokenizers.merges.train import train_merges_textbook
 from tests.checks import checks
 
 patterns = st.sampled_from(sorted(PATTERNS))

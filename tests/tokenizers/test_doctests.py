@@ -8,11 +8,10 @@ import pytest
 
 from scratchgpt import tokenizers
 
-MODULES = [info.name for info in pkgutil.iter_modules(tokenizers.__path__)]
+MODULES = [info.name for info in pkgutil.walk_packages(tokenizers.__path__, f"{tokenizers.__name__}.")]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples_hold(name):
-    module = importlib.import_module(f"{tokenizers.__name__}.{name}")
-    failures, _ = doctest.testmod(module)
+    failures, _ = doctest.testmod(importlib.import_module(name))
     assert failures == 0

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers import BPETokenizer, CharTokenizer
-from scratchgpt.tokenizers.bytes import CHARACTERS_IN_ID_ORDER
+from scratchgpt.tokenizers.merges.bytes import CHARACTERS_IN_ID_ORDER
 from scratchgpt.tokenizers.explain import (MergeStep, PieceSteps, count_table, explain, longest_tokens, merge_steps,
                                            readable)
-from scratchgpt.tokenizers.merge import apply_merges_textbook
-from scratchgpt.tokenizers.train import train_merges_textbook
+from scratchgpt.tokenizers.merges.merge import apply_merges_textbook
+from scratchgpt.tokenizers.merges.train import train_merges_textbook
 from tests.checks import checks
-from tests.tokenizers.test_merge import ids, merge_tables
-from tests.tokenizers.test_train import words
+from tests.tokenizers.merges.test_merge import ids, merge_tables
+from tests.tokenizers.merges.test_train import words
 
 TEXT = "the cat sat on the mat. It's the 1234th café!\n\n  " * 3
 EXAMPLE = [(b"older_", 3), (b"finest_", 9), (b"lowest_", 4)]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
-from scratchgpt.tokenizers.blocks import as_texts
+from scratchgpt.tokenizers.pretokenize.blocks import as_texts
 from scratchgpt.tokenizers.ids import check_ids, check_text
 from tests.checks import checks
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers import BPETokenizer
-from scratchgpt.tokenizers.special import check_special, choose_special, split_special
+from scratchgpt.tokenizers.special import check_special, choose_special, none_in, split_special
 from tests.checks import checks
 
 END, START, LONGER = "<|endoftext|>", "<|im_start|>", "<|im_start|>system"
@@ -21,6 +21,15 @@ def test_text_that_contains_a_special_token_is_refused_by_default(before, specia
         tokenizer.encode(before + special + after)
     only = {"allowed_special": {special}, "disallowed_special": ()}
     assert tokenizer.encode(special, **only) == [tokenizer.special_tokens[special]]
+
+
+@checks(none_in)
+@given(st.lists(with_specials, max_size=4), st.frozensets(st.sampled_from([END, START, LONGER])))
+def test_where_none_is_in_the_texts_each_text_is_plain(texts, tokens):
+    if none_in(texts, tokens):
+        assert all(split_special(text, tokens, tokens) == [text] for text in texts)
+    else:
+        assert any(token in "\n".join(texts) for token in tokens)
 
 
 @checks(split_special)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers import BPETokenizer, CharTokenizer, StreamDecoder
-from scratchgpt.tokenizers.chat import TEMPLATES, chatml
+from scratchgpt.tokenizers.chat.templates import TEMPLATES, chatml
 from scratchgpt.tokenizers.tokenizer import Tokenizer
 from tests.checks import checks
 from tests.tokenizers.texts import texts
