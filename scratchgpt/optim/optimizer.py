@@ -42,7 +42,14 @@ class Optimizer:
         self.state = [{name: np.zeros_like(p.data) for name in self.averages} for p in self.parameters]
 
     def step(self):
-        """Move every parameter that has a gradient, in place."""
+        """Move every parameter that has a gradient, in place.
+
+        Raises ConfigError, before anything moves, if a parameter has another shape than when the optimizer was made.
+        """
+        for p, averages in zip(self.parameters, self.state):
+            if any(average.shape != p.shape for average in averages.values()):
+                raise ConfigError(f"running averages must have the shape of their parameter; got {p.shape} for one that had "
+                                  "another; make a new optimizer after resize_embedding")
         self.steps += 1
         for p, averages, weight_decay in zip(self.parameters, self.state, self.weight_decays):
             if p.grad is not None:

@@ -4,8 +4,10 @@ version of those tables.
 """
 
 import json
+import sysconfig
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from scratchgpt.tokenizers import BPETokenizer, split
 from scratchgpt.tokenizers.merges.bytes import spell
 from scratchgpt.tokenizers.pretokenize.patterns import PATTERNS
 from tests.checks import checks
+from tests.tokenizers.texts import spicy
 
 SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
 SCRIPTS = """The quick brown fox doesn't jump; he'll nap -- 12,345 times!  WE'RE
@@ -25,7 +28,7 @@ SPECIAL = ["<|endoftext|>", "<|end|>", "<|end|>|>"]
 APART = SPECIAL[:2]         # none begins with another: tiktoken does not say which of such two it takes
 
 known = st.characters(exclude_categories=["Cs", "Cn"])
-texts = st.text(known) | st.text(st.sampled_from("aab c'sS1\n\r .é"), max_size=60)
+texts = st.text(known) | spicy | st.text(st.sampled_from("aab c'sS1\n\r .é"), max_size=60)
 patterns = st.sampled_from(sorted(PATTERNS))
 
 
@@ -78,6 +81,38 @@ def test_a_megabyte_of_plays_trains_and_encodes_as_in_the_tokenizers_library():
     assert ours.decode(ours.encode_array(text)) == text
 
 
+def python_source(n):
+    """n characters of Python source, the standard library's."""
+    texts, size = [], 0
+    for path in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")):
+        try:
+            texts.append(path.read_text("utf-8"))
+        except UnicodeDecodeError:
+            continue
+        size += len(texts[-1])
+        if size >= n:
+            break
+    return "".join(texts)[:n]
+
+
+@checks(BPETokenizer.train, BPETokenizer.encode, BPETokenizer.encode_batch)
+@pytest.mark.parametrize("pattern, vocab_size", [("gpt2", 32_000), ("gpt2", 257), ("cl100k", 8_192)])
+def test_ten_megabytes_of_python_train_and_encode_as_in_the_tokenizers_library_and_in_tiktoken(pattern, vocab_size):
+    text = python_source(10_000_000)
+    lines = text.splitlines(keepends=True)
+    ours, theirs = BPETokenizer.train(lines, vocab_size, pattern), train_theirs(lines, vocab_size, pattern)
+    assert_same(ours, theirs, [text[:500_000]])
+    ids = ours.encode_array(text)
+    assert ids.tolist() == tiktoken_of(ours).encode(text, disallowed_special=()) and ours.decode(ids) == text
+    assert ours.encode_batch(lines[:20_000]) == [row.ids for row in theirs.encode_batch(lines[:20_000])]
+
+
+@checks(BPETokenizer.train)
+def test_one_text_of_a_few_megabytes_trains_as_in_the_tokenizers_library():
+    text = python_source(2_000_000)
+    assert_same(BPETokenizer.train(text, 5_000), train_theirs([text], 5_000), [])
+
+
 @checks(BPETokenizer.encode)
 @given(st.lists(st.sampled_from(["a", "|>", "<|", " ", *SPECIAL]), max_size=8).map("".join))
 def test_of_special_tokens_that_begin_alike_the_longest_is_taken_as_in_the_tokenizers_library(text):
@@ -108,6 +143,21 @@ def test_any_text_encodes_as_in_tiktoken(pattern):
 
     agree()
     agree_on_ids()
+
+
+@checks(BPETokenizer.encode)
+@settings(max_examples=20)
+@given(texts, patterns, st.integers(0, 2**32 - 1))
+def test_dropout_cuts_words_as_often_as_in_the_tokenizers_library(text, pattern, seed):
+    """Both draw from their own generators, so means are compared: of the lengths of many encodings."""
+    ours = BPETokenizer.train(SCRIPTS, 400, pattern)
+    theirs = train_theirs([SCRIPTS], 400, pattern)
+    theirs.model.dropout = 0.3
+    text, rng, n = text[:20], np.random.default_rng(seed), 300
+    lengths = np.array([[len(ours.encode(text, disallowed_special=(), dropout=0.3, rng=rng)), len(theirs.encode(text).ids)]
+                        for _ in range(n)])
+    spread = lengths.std(axis=0).max() / n ** 0.5
+    assert abs(np.diff(lengths.mean(axis=0))[0]) <= 6 * spread
 
 
 @checks(BPETokenizer.encode)

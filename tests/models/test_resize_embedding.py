@@ -188,8 +188,10 @@ def test_an_optimizer_with_averages_of_the_old_shape_fails_to_step_and_a_new_one
     optimizer.step()
     model.resize_embedding(V + 1)
     gradients(model, ids, targets)
-    with pytest.raises(ValueError):
+    before = [parameter.data.copy() for parameter in model.parameters()]
+    with pytest.raises(ConfigError, match="make a new optimizer after resize_embedding"):
         optimizer.step()
+    assert all((parameter.data == old).all() for parameter, old in zip(model.parameters(), before, strict=True))
     make_optimizer(model.parameters()).step()
 
 

@@ -1,6 +1,9 @@
 """The byte-level tokenizer as a whole: training, encoding, decoding."""
 
+import copy
+import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -145,6 +148,16 @@ def test_a_hundred_thousand_equal_characters_do_not_take_quadratic_time(characte
     ids = trained.encode(character * 100_000)
     assert time.perf_counter() - start < 10                 # 0.4 s is usual; the textbook takes an hour
     assert trained.decode(ids) == character * 100_000
+
+
+@checks(BPETokenizer.encode)
+def test_a_tokenizer_is_copied_and_pickled_and_used_by_several_threads_at_once():
+    long = [CORPUS * 50 + str(n) * n for n in range(40)]
+    expected = [tokenizer.encode(text) for text in long]
+    for again in (copy.deepcopy(tokenizer), pickle.loads(pickle.dumps(tokenizer))):
+        assert again.encode(CORPUS) == tokenizer.encode(CORPUS) and again.special_tokens == tokenizer.special_tokens
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(again.encode, long)) == expected
 
 
 @checks(BPETokenizer)

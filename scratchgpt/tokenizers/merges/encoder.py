@@ -5,6 +5,8 @@ its ids, and that they meet: a short text piece by piece with a dict, as anyone 
 where pieces are cut, recognised and replaced by their ids without a step of Python for each of them.
 """
 
+from threading import Lock
+
 import numpy as np
 
 from ...errors import TokenizerError
@@ -39,13 +41,19 @@ class BPEEncoder:
         self._base, self._merges, self._whole = base, merges, whole
         self._base_ids = np.array(base)
         self._table = None                                  # the merges as arrays, when a long text comes
+        self._lock = Lock()                                 # of what long texts remember
         self._cache = {}                                    # piece -> ids, for short texts
         self._forget()
+
+    def __reduce__(self):
+        """Copies and pickles hold what it is made of, not what it remembers."""
+        return BPEEncoder, (self._pattern, self._base, self._merges, self._whole)
 
     def encode(self, texts):
         """Return the ids of each of a list of texts: lists if all are short, else int32 arrays."""
         if sum(map(len, texts)) >= LONG_TEXT:
-            ids, ends = self.encode_blocks(texts)
+            with self._lock:
+                ids, ends = self.encode_blocks(texts)
             if max(map(len, texts)) < LONG_TEXT:
                 ids = ids.tolist()                              # one list of all is made faster than one of each
             return [ids[start:end] for start, end in zip([0, *ends], ends)]
