@@ -1,6 +1,6 @@
 """`scratchgpt tokenizer inspect`: what a tokenizer is made of, how it cuts a word, and how merges are learned.
 
-Before this file: `tokenizers.explain`, which knows all the answers; here they become lines of text.
+Before this file: `tokenizers.explain`, which knows all the answers. After it: the reader knows how they become lines.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def add_to(commands):
 
 
 def run(options):
-    """Run the command; returns its exit code."""
+    """Run the command."""
     if options.tokenizer is None:
         if options.texts:
             raise ConfigError(f"a TEXT is encoded by a tokenizer; got {options.texts[0]!r} without --tokenizer")

@@ -47,7 +47,7 @@ def _add_decode(commands):
 
 
 def encode(options):
-    """Run `tokenizer encode`; returns its exit code."""
+    """Run `tokenizer encode`."""
     tokenizer = AutoTokenizer.from_pretrained(options.tokenizer)
     text = read(options.file) if options.text is None else options.text
     special = min(((text.find(token), token) for token in tokenizer.special_tokens if token in text), default=None)
@@ -61,7 +61,7 @@ def encode(options):
 
 
 def decode(options):
-    """Run `tokenizer decode`; returns its exit code. The text is written as it is; only a terminal gets a line end."""
+    """Run `tokenizer decode`. The text is written as it is; only a terminal gets a line end."""
     tokenizer, ids = AutoTokenizer.from_pretrained(options.tokenizer), []
     for word in options.ids or read(None).split():
         try:

@@ -1,6 +1,7 @@
 """`scratchgpt tokenizer train`: learn a vocabulary from files, which may be larger than the memory.
 
-Before this file: `BPETokenizer.train`. After it: the reader knows what a person wants to hear about a new vocabulary.
+Before this file: `tokenizers.bpe`, `inspect_tokenizer`. After it: the reader knows what a person wants to hear about a
+new vocabulary.
 """
 
 import os
@@ -42,7 +43,7 @@ def add_to(commands):
 
 
 def run(options):
-    """Run the command; returns its exit code."""
+    """Run the command."""
     files, out = [Path(name) for name in options.files], Path(options.out)
     for path in files:
         _check_source(path)
@@ -72,7 +73,7 @@ def _report(tokenizer, options, first, out):
 
 
 def _check_source(path):
-    """Before hours of reading other files. A pipe has no size yet."""
+    """Refuse a file that cannot be read, before hours of reading others. A pipe has no size yet."""
     if not path.exists() or path.is_dir():
         raise DataError(f"{path}: must be a text file; {'it is a folder' if path.is_dir() else 'there is none'}")
     if path.is_file() and path.stat().st_size == 0:
@@ -80,7 +81,7 @@ def _check_source(path):
 
 
 def _check_target(out, overwrite):
-    """Before hours of work that could not be saved."""
+    """Refuse a folder that cannot be written or is not to be, before hours of work that could not be saved."""
     there = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise DataError(f"{there}: must be a folder that can be written; name another one with --out")

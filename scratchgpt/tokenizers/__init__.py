@@ -7,12 +7,12 @@ from, and what each id stands for. Reading order:
     merges/                  pieces to ids: byte-pair encoding
     special, vocabulary      tokens that are found whole; numbered tokens, and the way back to text
     chat/, call, tokenizer   conversations; many texts as one array; what every tokenizer can do
-    char, bpe                the two kinds of tokenizers
+    char, bpe                the two kinds of tokenizers; how they are saved can wait for files/
     explain, stream          merges step by step; text while it is being generated
     files/, auto             the files of the field, and which tokenizer they hold
 
-Every tokenizer has `encode`, `encode_array`, `decode`, `token_bytes`, `byte_length`, `vocab_size`, `save_pretrained`
-and `from_pretrained`, and can be called; `AutoTokenizer.from_pretrained` finds out which of them a folder holds.
+Both kinds have `train`, `encode`, `decode`, `save_pretrained` and `from_pretrained`, can be called, and have all else
+that `Tokenizer` and `Vocabulary` define; `AutoTokenizer.from_pretrained` finds out which of them a folder holds.
 """
 
 from .auto import AutoTokenizer

@@ -1,6 +1,6 @@
 """Finding out which tokenizer a folder holds.
 
-Before this file: `char`, `bpe`, `settings`. After it: the reader can load any folder that this package, or for
+Before this file: `char`, `bpe`, `files`. After it: the reader can load any folder that this package, or for
 byte-level BPE the transformers library, has written, without knowing which kind of tokenizer is in it.
 """
 

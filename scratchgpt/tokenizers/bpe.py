@@ -1,7 +1,7 @@
 """The byte-level BPE tokenizer of GPT-2 and of most models since.
 
-Before this file: `bytes` (256 tokens that spell anything), `pretokenize` (pieces), `train` (merges learned), `merge`
-(merges applied), `special`. After it: the reader has the whole way from text to ids and back:
+Before this file: `pretokenize` (text to pieces), `merges` (pieces to ids, and how merges are learned), `tokenizer`.
+After it: the reader has the whole way from text to ids and back:
 
     text -> special tokens cut out -> pieces -> UTF-8 bytes -> base ids -> merges -> ids
     ids -> each token's bytes, joined -> UTF-8 -> text
@@ -33,7 +33,7 @@ class BPETokenizer(Tokenizer):
     >>> tokenizer.encode("aaabdaaabac")
     [258, 67, 258, 64, 66]
 
-    vocab           dict, token -> id; ordinary tokens in the spelling of `bytes`, as in `vocab.json`
+    vocab           dict, token -> id; ordinary tokens in the spelling of `merges.bytes`, as in `vocab.json`
     merges          iterable of (left, right) in the same spelling, first learned first
     pattern         str, a pre-tokeniser's name: gpt2, cl100k or llama3; or a regular expression of one's own
     special_tokens  collection of tokens of vocab; None: those that are neither a byte nor made by a merge
@@ -43,7 +43,7 @@ class BPETokenizer(Tokenizer):
                     text; None: their position
     where           the two names that errors call vocab and merges
 
-    `encode` and what is made of it also take `dropout=p, rng=Generator`: BPE-dropout, with which a model sees a word cut
+    `encode` and what builds on it also take `dropout=p, rng=Generator`: BPE-dropout, with which a model sees a word cut
     in other ways each time it learns from it.
 
     Raises TokenizerError for a vocabulary or merges that contradict each other.
@@ -55,8 +55,8 @@ class BPETokenizer(Tokenizer):
                  ranks=None, where=("vocab", "merges")):
         spellings = check_vocab(vocab, where[0])                            # id -> token as the files spell it
         self._merges = index_merges(vocab, merges, where[1], ranks)         # (left id, right id) -> (rank, merged id)
-        ordinary = {*(vocab[character] for character in CHARACTERS_IN_ID_ORDER), *(i for pair in self._merges for i in pair),
-                    *(new for _, new in self._merges.values())}
+        ordinary = {*(vocab[character] for character in CHARACTERS_IN_ID_ORDER),
+                    *(i for pair in self._merges for i in pair), *(new for _, new in self._merges.values())}
         if special_tokens is None:
             special_tokens = {token for i, token in enumerate(spellings) if i not in ordinary}.difference(added_tokens)
         special, added = (numbers_of(tokens, vocab, ordinary, where[0]) for tokens in (special_tokens, added_tokens))
@@ -75,10 +75,10 @@ class BPETokenizer(Tokenizer):
         Merges and ids are those of the tokenizers library. Training stops early when no pair occurs min_frequency
         times; then the tokenizer's `vocab_size` is smaller than the one asked for.
 
-        texts           a str, a `pathlib.Path` of a file, or an iterable of both; pieces never cross from one to the next.
-                        Memory grows with the distinct pieces, not with the texts: files are read in blocks
-        pattern         str, as in `BPETokenizer`
+        texts           a str, a `pathlib.Path` of a file, or an iterable of both; no piece crosses from one to the
+                        next. Memory grows with the distinct pieces, not with the texts: files are read in blocks
         vocab_size      int  tokens, at least 256 + the special ones
+        pattern         str, as in `BPETokenizer`
         special_tokens  collection of str, which merges never make and training text is not searched for
         min_frequency   int  occurrences (1 is the same as 0)
         on_progress     called with (merges made, merges asked for), or None
@@ -106,7 +106,7 @@ class BPETokenizer(Tokenizer):
 
     @property
     def merges(self):
-        """The merges as a list of (left bytes, right bytes), first learned first."""
+        """The merges as a list of (left bytes, right bytes), in the order in which they were learned or given."""
         return [(self._tokens[left], self._tokens[right]) for left, right in self._merges]
 
     def save_pretrained(self, folder):
@@ -127,7 +127,7 @@ class BPETokenizer(Tokenizer):
         return settings.apply(cls(**arguments))
 
     def save_tiktoken(self, path):
-        """Write the ordinary tokens with their ids as a rank file of tiktoken, with which it gives the same ids.
+        """Write the ordinary tokens as a rank file of tiktoken, their ids as ranks, so that it gives the same ids.
 
         It holds neither the pattern nor special tokens; hand `PATTERNS[tokenizer.pattern]` and
         `tokenizer.special_tokens` to `tiktoken.Encoding`. Raises TokenizerError where tiktoken would give other ids.
@@ -145,7 +145,7 @@ class BPETokenizer(Tokenizer):
         pattern         str, as in `BPETokenizer`; the file does not say it
         special_tokens  dict, token -> id; the file does not say them either. An id below the last one that nobody has
                         gets a special token such as <|unused_100256|>
-        returns         BPETokenizer, whose ids are tiktoken's for any ranks, learned or not
+        returns         BPETokenizer, whose ids are tiktoken's with the same pattern, for any ranks, learned or not
 
         Raises TokenizerError naming the file and the line.
         """
@@ -164,5 +164,6 @@ def _count_words(texts, pattern):
     distinct, counts = DistinctPieces(), np.zeros(0, dtype=np.int64)
     for data, starts, ends, _ in byte_pieces(as_texts(texts, pattern), pattern):
         numbers = distinct.number(data, starts, ends)
-        counts = np.pad(counts, (0, len(distinct.pieces) - len(counts))) + np.bincount(numbers, minlength=len(distinct.pieces))
+        counts = (np.pad(counts, (0, len(distinct.pieces) - len(counts)))
+                  + np.bincount(numbers, minlength=len(distinct.pieces)))
     return [(piece.translate(BYTE_TO_ID), n) for piece, n in zip(distinct.pieces, counts.tolist())]

@@ -19,13 +19,13 @@ PADDING = {False: None, None: None, True: "longest", "longest": "longest", "max_
 class Encoding:
     """What a call of a tokenizer returns; also as encoding["input_ids"].
 
-    For one text of T tokens the shapes are (T,), (T,) and (T, 2); for B padded texts (B, T), (B, T) and (B, T, 2); for B
-    texts without padding each is a list of B arrays.
+    For one text of T tokens the shapes are (T,), (T,) and (T, 2); for B padded texts (B, T), (B, T) and (B, T, 2); for
+    B texts without padding each is a list of B arrays.
 
     input_ids       int32  ids
     attention_mask  int32  1 for a token, 0 for padding
-    offsets         int64  the first character of the token in its text, and the first one after it; equal for padding and
-                           for an added beginning or end. A token that holds part of a character has that character's.
+    offsets         int64  the first character of the token in its text, and the first one after it; 0 and 0 for padding
+                           and for an added bos or eos. A token that holds part of a character has that character's.
     Source: `BatchEncoding` of the transformers library.
     """
 
@@ -74,7 +74,8 @@ def pad(rows, length, side, value):
 
     rows     list of B arrays (T_b, ...), T_b <= length
     returns  (B, length, ...) array
-    Source: generation needs the padding on the left, so that all rows end together.
+    side     "left" or "right"; generation needs the left, so that all rows end together
+    Source: `padding_side` of the transformers library.
     """
     padded = np.full((len(rows), length, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
     for line, row in zip(padded, rows):
@@ -100,7 +101,7 @@ def collate(rows, spans, padding, padding_side, pad_id, max_length):
         raise TokenizerError(f"padding to max_length={length} needs rows that fit; got one of {longest} tokens; "
                              "pass truncation=True, or a larger max_length")
     if pad_id is None and min(map(len, rows)) < length:
-        raise TokenizerError("padding needs a pad token; assign one, as in tokenizer.pad_token = tokenizer.eos_token, or "
-                             'add one with tokenizer.add_special_tokens({"pad_token": "<|pad|>"})')
+        raise TokenizerError("padding needs a pad token; assign one, as in tokenizer.pad_token = tokenizer.eos_token, "
+                             'or add one with tokenizer.add_special_tokens({"pad_token": "<|pad|>"})')
     return Encoding(pad(rows, length, padding_side, pad_id or 0), pad(masks, length, padding_side, 0),
                     pad(spans, length, padding_side, 0))

@@ -1,7 +1,8 @@
 """One token per character: the smallest tokenizer that works.
 
-Before this file: nothing but `str`. After it: the reader knows what a tokenizer is, a numbered alphabet and two
-look-ups, and what it lacks: a character that training did not see has no number.
+Before this file: `tokenizer`, which leaves one thing open: how plain text becomes ids. After it: the reader has seen
+the simplest answer, a numbered alphabet and a look-up, and what it lacks: a character that training did not see has no
+id.
 """
 
 from collections import Counter
@@ -58,8 +59,8 @@ class CharTokenizer(Tokenizer):
         return cls(sorted(set().union(*as_texts(texts))))
 
     def save_pretrained(self, folder):
-        """Write `char_vocab.json`, a list of the characters in the order of their ids, and the files of `settings`,
-        which hold the tokens that were added. Raises TokenizerError for what no file can hold.
+        """Write `char_vocab.json`, a list of the characters in the order of their ids, and the files of
+        `files.settings`, which hold the tokens that were added. Raises TokenizerError for what no file can hold.
         """
         write_settings(folder, self, {FILE: self.characters}, tokenizer_class="CharTokenizer")
 
@@ -81,10 +82,11 @@ class CharTokenizer(Tokenizer):
 
     def _look_up(self, text):
         points = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
-        ids = self._id_of_point[np.minimum(points, len(self._id_of_point) - 1)]     # the last entry is -1, for all beyond
+        ids = self._id_of_point[np.minimum(points, len(self._id_of_point) - 1)]     # the last is -1, for all beyond
         unknown = ids < 0
         if unknown.any():
             at = int(unknown.argmax())
-            raise TokenizerError(f"every character must be in the vocabulary of {len(self.characters)}; got {text[at]!r} "
-                                 f"(U+{ord(text[at]):04X}) at position {at}; remove it, or train on text that has it")
+            raise TokenizerError(f"every character must be in the vocabulary of {len(self.characters)}; "
+                                 f"got {text[at]!r} (U+{ord(text[at]):04X}) at position {at}; "
+                                 "remove it, or train on text that has it")
         return ids

@@ -1,8 +1,8 @@
 """Byte-pair encoding in slow motion: what each merge does to the counts, and to a piece of text.
 
-Before this file: `train`, `merge`, `bpe`. After it: the reader has seen every count change while merges are learned,
-and can ask any byte-level BPE tokenizer why a word has the tokens that it has. No tokenizer depends on this file, so it
-may be slow; that it tells the truth is proved against the functions that do the work.
+Before this file: `merges.train`, `merges.merge`, `bpe`. After it: the reader has seen every count change while merges
+are learned, and can ask any byte-level BPE tokenizer why a word has the tokens that it has. No tokenizer depends on
+this file, so it may be slow; that it tells the truth is proved against the functions that do the work.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """Special tokens: text that is found whole, before anything else.
 
-Before this file: `pretokenize`. After it: the reader knows how `<|endoftext|>` becomes one id, and why a text that
-merely contains those characters does not, unless the caller says so: else anybody could end a document, or speak
+Before this file: `ids`, `merges`. After it: the reader knows how `<|endoftext|>` becomes one id, and why it does not in
+a text that merely contains those characters, unless the caller says so: else anybody could end a document, or speak
 with the system's voice, by typing a special token into a form (prompt injection).
 """
 
@@ -57,7 +57,7 @@ def split_special(text, allowed, disallowed):
 
 
 def none_in(texts, tokens):
-    """Whether surely none of the tokens is in any of the texts, which is usual, and asked of all texts at once.
+    """Whether surely none of the tokens is in any of the texts: the usual case, asked of all texts at once.
 
     texts    list of str     tokens  frozenset of str
     returns  bool; False also where a token would be found across two texts

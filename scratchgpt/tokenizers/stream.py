@@ -1,6 +1,6 @@
 """Text while it is being generated, one token at a time.
 
-Before this file: a tokenizer's `token_bytes`. After it: the reader knows why printing `decode([id])` for each id is
+Before this file: `token_bytes` of `vocabulary`. After it: the reader knows why printing `decode([id])` for each id is
 wrong: a token may end in the middle of a character, whose first bytes must wait for the rest.
 """
 

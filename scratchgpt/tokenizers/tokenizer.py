@@ -1,8 +1,8 @@
 """What every tokenizer can do, given how it encodes plain text.
 
-Before this file: `vocabulary`, `special`, `call`. After it: the reader knows the whole interface. `encode` turns text
-into ids and nothing else; a call, `tokenizer(texts)`, also adds the tokens that a model wants around a text, cuts, pads,
-and says where each token stands.
+Before this file: `vocabulary`, `special`, `chat`, `call`. After it: the reader knows the whole interface. `encode`
+turns text into ids and nothing else; a call, `tokenizer(texts)`, also adds the tokens that a model wants around a text,
+cuts, pads, and says where each token stands.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from .vocabulary import Vocabulary
 
 
 class Tokenizer(Vocabulary):
-    """Text to ids. A subclass defines `_encode_plain(texts, **options)`: a list of str -> a list of ids, each a list or an
+    """Text to ids. A subclass defines `_encode_plain(texts, **options)`: a list of str -> the ids of each, a list or an
     array.
 
     Attributes that a caller may assign, besides the roles bos_token, eos_token, unk_token and pad_token:
@@ -98,7 +98,8 @@ class Tokenizer(Vocabulary):
         """Return a conversation as one text in the form that the model was trained on, or as its ids.
 
         messages               list of {"role": "system", "user" or "assistant", "content": str}
-        template               "chatml", "llama2", "llama3", "vicuna", a function, or Jinja source; None is chat_template
+        template               as in `render_chat`: a name such as "chatml", a function, or Jinja source; None is
+                               chat_template
         add_generation_prompt  whether to open the assistant's next turn
         tokenize               True for a list of ids, in which the template's special tokens are single ids and nothing
                                is added; False for the text
@@ -145,7 +146,8 @@ class Tokenizer(Vocabulary):
         spans = token_spans(text, self._lengths[ids])
         if self.trim_offsets:
             tokens = [self._tokens[i] for i in ids.tolist()]
-            before, after = ([len(token) - len(strip(token, b" ")) for token in tokens] for strip in (bytes.lstrip, bytes.rstrip))
+            before, after = ([len(token) - len(strip(token, b" ")) for token in tokens]
+                             for strip in (bytes.lstrip, bytes.rstrip))
             spans[:, 0] = np.minimum(spans[:, 0] + np.array(before, dtype=np.int64), spans[:, 1])
             spans[:, 1] = np.maximum(spans[:, 1] - np.array(after, dtype=np.int64), spans[:, 0])
         return spans

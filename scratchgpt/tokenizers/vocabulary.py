@@ -1,7 +1,7 @@
 """Numbered tokens: the way from ids back to text, the special tokens, and the roles that some of them have.
 
-Before this file: `ids`, `special`. After it: the reader knows that a token is an id, the bytes it stands for and the way
-files spell it; which ones are special; and how a vocabulary grows at its end.
+Before this file: `ids`, `special`. After it: the reader knows that a token is an id, the bytes it stands for and the
+way files spell it; which ones are special; and how a vocabulary grows at its end.
 """
 
 import numpy as np
@@ -133,7 +133,8 @@ class Vocabulary:
         """
         unknown = set(tokens) - {*ROLES, ADDITIONAL} if isinstance(tokens, dict) else {type(tokens).__name__}
         if unknown:
-            raise TokenizerError(f"tokens must be a dict of {', '.join(ROLES)}, {ADDITIONAL}; got {min(map(str, unknown))}")
+            raise TokenizerError(f"tokens must be a dict of {', '.join(ROLES)}, {ADDITIONAL}; "
+                                 f"got {min(map(str, unknown))}")
         roles = {role: token for role, token in tokens.items() if role != ADDITIONAL and token is not None}
         chosen = dict.fromkeys([*roles.values(), *check_special(tokens.get(ADDITIONAL, ()))])
         added = self._grow([token for token in chosen if token not in self.special_tokens], self.special_tokens)
@@ -141,9 +142,11 @@ class Vocabulary:
         return added
 
     def add_tokens(self, tokens):
-        """Add ordinary tokens, which are found whole in any text, at the end of the vocabulary; return how many are new.
+        """Add ordinary tokens, found whole in any text, at the end of the vocabulary; return how many are new.
 
         tokens   collection of str
+        returns  int; with more than 0, a model needs `model.resize_embedding(tokenizer.vocab_size)`
+
         Raises TokenizerError for a spelling that another kind of token has.
         """
         return self._grow([token for token in tokens if token not in self.added_tokens], self.added_tokens)

@@ -1,9 +1,9 @@
 """The process in which a template that nobody has vetted is rendered.
 
-Before this file: `special`. It is started by its path, knows nothing of this package, and loads only jinja2 and the
-standard library. After it: the reader knows the three walls around foreign code. The sandbox keeps a template away from
-Python; the limits of the operating system keep the process small and unable to open a file; and whoever started the
-process can kill it. No wall trusts the one before it.
+Before this file: what a jinja2 template is. It is a program, run by its path, that knows nothing of this package and
+loads only jinja2 and the standard library. After it: the reader knows the three walls around foreign code. The sandbox
+keeps a template away from Python; the limits of the operating system keep the process small and unable to open a file;
+and whoever started the process can kill it. No wall trusts the one before it.
 """
 
 import codecs

@@ -40,7 +40,8 @@ def chatml(messages, add_generation_prompt=False):
 def llama2(messages, add_generation_prompt=False):
     r"""User and assistant by turns, the system's words inside the user's first, outer white space removed.
 
-        text = (<s>[INST] user [/INST]  assistant </s>)*,  user_1 = <<SYS>>\n system \n<</SYS>>\n\n user
+        text = (<s>[INST] user [/INST] assistant </s>)*  [<s>[INST] user [/INST]]
+        where there is a system message, the first user = <<SYS>>\n system \n<</SYS>>\n\n user
 
     >>> chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi!"}]
     >>> chat += [{"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Bye!"}]
@@ -76,7 +77,7 @@ def llama3(messages, add_generation_prompt=False):
 def vicuna(messages, add_generation_prompt=False):
     """User and assistant by turns, under their names in capitals, without the <s> that an encoder puts first.
 
-        text = [system ] (USER: user ASSISTANT: assistant</s>)*  [ASSISTANT:]
+        text = [system ](USER: user ASSISTANT: assistant</s>)*[USER: user ][ASSISTANT:]
 
     >>> chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi!"}]
     >>> chat += [{"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Bye!"}]

@@ -1,7 +1,7 @@
 """The parts of `tokenizer.json` that concern a call: the tokens put around a text, and the lengths of rows.
 
-Before this file: `call`, `fields`. After it: the reader knows how the tokenizers library writes "<s> before each text":
-as a list with a place for the text A in it, and a second list for pairs of texts, which nothing here encodes.
+Before this file: `tokenizer`, `fields`. After it: the reader knows how the tokenizers library writes "<s> before each
+text": as a list with a place for the text A in it, and a second list for pairs of texts, which nothing here encodes.
 
     "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
 """

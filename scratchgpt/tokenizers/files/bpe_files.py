@@ -1,12 +1,13 @@
 """The files of a byte-level BPE tokenizer.
 
-Before this file: `byte_vocabulary` (what they must hold), `settings`. After it: the reader knows GPT-2's two files:
+Before this file: `merges.vocabulary` (what they must hold), `settings`, `tokenizer_json`. After it: the reader knows
+GPT-2's two files:
 
     vocab.json   {"!": 0, ..., "Ġ": 220, ..., "Ġthe": 262, ..., "<|endoftext|>": 50256}
     merges.txt   "#version: 0.2", then one merge a line, "Ġ t", the first learned first
 
 and what they leave out: the pattern, which tokens are found whole, `ignore_merges`, and what is put around a text.
-Hence `tokenizer.json` (see there), which holds all of it, and the files of `settings`.
+Hence `tokenizer.json`, which holds all of it, and the files of `settings`.
 
 They come from outside, so each fault in them is one TokenizerError that names the file.
 """

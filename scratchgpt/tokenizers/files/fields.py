@@ -1,6 +1,6 @@
 """What a file from outside may hold, said in a table.
 
-Before this file: `errors`, JSON. After it: the reader can read a line such as
+Before this file: `ids`, JSON. After it: the reader can read a line such as
 
     "direction": ("Left", "Right"), "stride": (int, ...), "normalizer": (None, ...)
 

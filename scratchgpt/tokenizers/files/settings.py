@@ -1,6 +1,6 @@
 """What a tokenizer is besides its vocabulary: roles, sides, lengths, chat template, and the files that hold them.
 
-Before this file: `vocabulary`, `tokenizer`, `fields`, `chat`. After it: the reader knows these files of the
+Before this file: `vocabulary`, `chat`, `tokenizer`, `fields`. After it: the reader knows these files of the
 transformers library, and which of them is right where two speak:
 
     tokenizer_config.json    all settings. Its added_tokens_decoder, id -> token, says which tokens are found whole
@@ -142,7 +142,7 @@ def write_settings(folder, tokenizer, others, **own):
 
 
 def template_source(template):
-    """Return the Jinja source of a chat template: of a name, of one of the functions of `chat`, or of itself.
+    """Return the Jinja source of a chat template: of a name, of one of the functions of `chat.templates`, or of itself.
 
     Raises TokenizerError for another function, which cannot be written, and for what is no template.
     """

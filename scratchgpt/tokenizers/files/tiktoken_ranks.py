@@ -1,7 +1,8 @@
 """tiktoken's files: one token a line, in base64, and its rank.
 
-Before this file: `merge`, `byte_vocabulary`. After it: the reader knows BPE without a list of merges. tiktoken joins
-two neighbours when their bytes, joined, are a token; the rank of the join is the token's. So the tokens say it all:
+Before this file: `merges.bytes`, `merges.merge`, `fields`. After it: the reader knows BPE without a list of merges.
+tiktoken joins two neighbours when their bytes, joined, are a token; the rank of the join is the token's. So the tokens
+say it all:
 
     merges = {(left, right): left + right is a token},    rank(left, right) = id(left + right)
 

@@ -1,7 +1,8 @@
 r"""`tokenizer.json`: one file that holds all of a tokenizer, as the tokenizers library reads and writes it.
 
-Before this file: `bytes`, `fields`, `around`. After it: the reader knows the parts of such a file, in the order in
-which a text goes through them, and which of the many tokenizers that it can describe are byte-level BPE:
+Before this file: `merges.bytes`, `fields`, `settings`, `around`. After it: the reader knows the parts of such a file,
+in the order in which a text goes through them and comes back, and which of the many tokenizers that it can describe are
+byte-level BPE:
 
     added_tokens    found whole, before anything else; special ones and others
     normalizer      none: bytes stay as they are

@@ -1,8 +1,8 @@
 """Plain text to ids: pieces, and each distinct piece encoded once.
 
-Before this file: `pretokenize`, `merge`, `cut`, `distinct`. After it: the reader knows the two ways that text takes to
-its ids, and that they meet: a short text piece by piece with a dict, as anyone would write it; a long text in blocks,
-where pieces are cut, recognised and replaced by their ids without a step of Python for each of them.
+Before this file: `pretokenize`, `merge`, `together`. After it: the reader knows the two ways that text takes to its
+ids, and that they meet: a short text piece by piece with a dict, as anyone would write it; a long text in blocks, where
+pieces are cut, recognised and replaced by their ids without a step of Python for each of them.
 """
 
 from threading import Lock
@@ -20,7 +20,7 @@ from ..pretokenize.patterns import piece_finder
 LONG_TEXT = 2_000           # characters from which on a text goes through blocks
 CACHED_PIECES = 1 << 18     # distinct pieces that are remembered between calls
 CACHED_LENGTH = 64          # characters; longer pieces are rare, and too large to remember
-TOGETHER_LENGTH = 16        # bytes; longer pieces need so many merges that the others would wait for them
+TOGETHER_LENGTH = 256       # bytes; longer pieces need so many merges that the others would wait for them
 
 
 class BPEEncoder:
@@ -79,7 +79,7 @@ class BPEEncoder:
         return np.concatenate(ids), np.cumsum(counts).tolist()
 
     def encode_with_dropout(self, text, dropout, rng):
-        """Return the ids of text where each merge is passed over with a probability (BPE-dropout), as in `apply_merges`."""
+        """Return the ids of one text, each merge being passed over with probability dropout, as in `apply_merges`."""
         if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
             raise TokenizerError(f"dropout must be a probability from 0 to 1; got {dropout!r}")
         if not isinstance(rng, np.random.Generator):

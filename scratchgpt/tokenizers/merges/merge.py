@@ -3,7 +3,7 @@
 Before this file: `train`. After it: the reader knows that encoding replays the merges in the order in which they were
 learned, and how a piece of a hundred thousand characters is encoded without reading it again for each merge.
 
-Both functions do the same: of all neighbours that some merge joins, take those whose merge was learned first, of
+Both functions do the same: of all neighbours that some merge joins, take those whose merge has the lowest rank, of
 equal ones the leftmost, join them, and go on until nothing can be joined.
 """
 
@@ -15,21 +15,22 @@ def apply_merges_textbook(ids, merges, skip=None):
 
         i = argmin rank(id_i, id_i+1);   id_i, id_i+1 -> merged id
 
-    >>> merges = {(1, 1): (0, 9), (1, 2): (1, 8), (9, 8): (2, 7)}       # worked example 1, with 1 = a, 2 = b
+    >>> merges = {(1, 1): (0, 9), (1, 2): (1, 8), (9, 8): (2, 7)}              # a = 1, b = 2: aa, ab, aaab
     >>> apply_merges_textbook([1, 1, 1, 2, 4, 1, 1, 1, 2, 1, 3], merges)       # aaabdaaabac
     [7, 4, 7, 1, 3]
 
     ids      sequence of ids
     merges   dict, (left id, right id) -> (rank, merged id); lower ranks were learned earlier
-    skip     None, or for BPE-dropout a function without arguments: asked before a merge, it says whether to pass it over
-             for now and take the next best; `lambda: rng.random() < p` leaves each merge out with probability p
+    skip     None, or for BPE-dropout a function without arguments: asked before a merge, it says whether to pass it
+             over for now and take the next best; `lambda: rng.random() < p` does so with probability p
     returns  list of ids
     Source: Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019 (GPT-2, `encoder.py`); Provilkov et al. 2020,
     arXiv:1910.13267, algorithm 1 (BPE-dropout).
     """
     ids = list(ids)
     while True:
-        known = sorted((merges[pair][0], i, merges[pair][1]) for i, pair in enumerate(zip(ids, ids[1:])) if pair in merges)
+        known = sorted((merges[pair][0], i, merges[pair][1])
+                       for i, pair in enumerate(zip(ids, ids[1:])) if pair in merges)
         best = next((found for found in known if skip is None or not skip()), None)
         if best is None:
             return ids

@@ -1,13 +1,17 @@
 """Applying merges to many pieces at once, as every new text asks for.
 
 Before this file: `merge`, which defines what comes out. After it: the reader knows that pieces which do not touch each
-other can each take their next merge in the same step, so that ten thousands of them need as many steps as the one with
-the most merges, not as many as all of them.
+other can each take their next merge in the same step, so that tens of thousands of them need as many steps as the one
+with the most merges, not as many as all of them together.
 """
 
 import numpy as np
 
+from .merge import apply_merges
+
 NEVER = np.int64(1 << 31) - 1              # the rank of a pair that no merge joins
+FEW = 32                                   # words from which on steps for all are worth their while
+NO_ID = 1 << 40                            # what stands where there is no token, or no more
 
 
 class MergeTable:
@@ -22,6 +26,7 @@ class MergeTable:
     """
 
     def __init__(self, merges):
+        self.merges = merges
         pairs = np.array(list(merges), dtype=np.int64).reshape(-1, 2)
         values = np.array(list(merges.values()), dtype=np.int64).reshape(-1, 2)
         self._base = 1 + int(max(pairs.max(initial=0), values[:, 1].max(initial=0)))
@@ -33,7 +38,7 @@ class MergeTable:
             (keys, np.iinfo(np.int64).max), (ranks, NEVER), (values[:, 1], 0)))
 
     def look_up(self, left, right):
-        """Return for each pair of ids its rank, NEVER if no merge joins it, and the merged id, then 0.
+        """Return for each pair of ids its rank and the merged id; NEVER and 0 where no merge joins it.
 
         left, right  (N,) int arrays     returns  (N,) int64 array, (N,) int64 array
         """
@@ -60,29 +65,52 @@ def apply_merges_together(ids, lengths, table):
     returns  the same two after merging
     Source: the definition in `apply_merges_textbook`.
     """
-    ids, word = np.array(ids, dtype=np.int64), np.repeat(np.arange(len(lengths)), np.array(lengths, dtype=np.int64))
-    rank, new = np.full(len(ids), NEVER), np.zeros(len(ids), dtype=np.int64)
-    _look_up_at(np.arange(len(ids)), ids, word, rank, new, table)
-    finished = []
+    ids, owner = np.array(ids, dtype=np.int64), np.repeat(np.arange(len(lengths)), np.array(lengths, dtype=np.int64))
+    finished = [(owner[:0], ids[:0])]
     while ids.size:
-        first = np.flatnonzero(np.append(True, word[1:] != word[:-1]))
-        best = np.minimum.reduceat(rank << 32 | np.arange(len(ids)), first)             # the rank, and then the place
+        first = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
+        if len(first) < FEW:
+            for word in np.split(np.arange(len(ids)), first[1:]):
+                merged = apply_merges(ids[word].tolist(), table.merges)
+                finished.append((np.full(len(merged), owner[word[0]]), np.array(merged)))
+            break
+        chain = _Chain(ids, first, table)
+        while 2 * np.count_nonzero(goes_on := chain.step()) > len(first):
+            pass                                                            # until half of the words are finished
+        there, goes_on = chain.ids[:-1] != NO_ID, np.repeat(goes_on, np.diff(np.append(first, len(ids))))
+        ids, done, left = chain.ids[:-1], there & ~goes_on, there & goes_on
+        finished.append((owner[done], ids[done]))
+        ids, owner = ids[left], owner[left]
+    owner, ids = (np.concatenate(column) for column in zip(*finished))
+    return ids[np.argsort(owner, kind="stable")], np.bincount(owner, minlength=len(lengths))
+
+
+class _Chain:
+    """Words as one doubly linked list of ids, like the piece in `apply_merges`; place N stands for none."""
+
+    def __init__(self, ids, first, table):
+        N = len(ids)
+        self.table, self.first = table, first
+        self.ids = np.append(ids, NO_ID)
+        self.before, self.after = np.append(np.arange(-1, N - 1), N), np.append(np.arange(1, N + 1), N)
+        self.before[first], self.after[first[1:] - 1] = N, N
+        self.best, self.new = np.empty(N + 1, dtype=np.int64), np.empty(N + 1, dtype=np.int64)
+        self._look_up(np.arange(N + 1))
+
+    def step(self):
+        """Apply the next merge of each word that has one; return which words had one."""
+        best = np.minimum.reduceat(self.best[:-1], self.first)              # the rank, and then the place
         goes_on = best < NEVER << 32
-        keep = np.repeat(goes_on, np.diff(np.append(first, len(ids))))
-        finished.append((word[~keep], ids[~keep]))
-        at = best[goes_on] & NEVER
-        ids[at], keep[at + 1] = new[at], False
-        at = (np.cumsum(keep) - 1)[at]
-        ids, word, rank, new = (column[keep] for column in (ids, word, rank, new))
-        _look_up_at(at, ids, word, rank, new, table)
-        _look_up_at(at[at > 0] - 1, ids, word, rank, new, table)
-    word, ids = (np.concatenate(column) for column in zip(*finished)) if finished else (word, ids)
-    return ids[np.argsort(word, kind="stable")], np.bincount(word, minlength=len(lengths))
+        i = best[goes_on] & NEVER
+        j = self.after[i]
+        h, k = self.before[i], self.after[j]
+        self.ids[i], self.ids[j] = self.new[i], NO_ID
+        self.after[i], self.before[k], self.best[j] = k, i, NEVER << 32
+        self._look_up(i)
+        self._look_up(h)
+        return goes_on
 
-
-def _look_up_at(places, ids, word, rank, new, table):
-    """Write the rank and the merged id of the pairs that begin at these places; the last id of a word begins none."""
-    following = np.minimum(places + 1, len(ids) - 1)
-    inside = (word[following] == word[places]) & (following > places)
-    found, merged = table.look_up(ids[places], ids[following])
-    rank[places], new[places] = np.where(inside, found, NEVER), merged
+    def _look_up(self, places):
+        """Note the rank and the merged id of the pairs that begin at these places."""
+        rank, self.new[places] = self.table.look_up(self.ids[places], self.ids[self.after[places]])
+        self.best[places] = rank << 32 | places

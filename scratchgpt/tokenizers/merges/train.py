@@ -1,7 +1,7 @@
 """Learning merges: the whole of byte-pair encoding's training.
 
-Before this file: `pretokenize`. After it: the reader knows the definition in ten lines, and how the same merges are
-found without reading all the text again for each of them.
+Before this file: `pretokenize.patterns`. After it: the reader knows the definition in ten lines, and how the same
+merges are found without reading all the text again for each of them.
 
 Again and again, the most frequent pair of neighbours becomes one new token. Take "older_" 3 times, "finest_" 9 times
 and "lowest_" 4 times, where "_" marks the end of a word. How often each token stands in the text, after each merge:

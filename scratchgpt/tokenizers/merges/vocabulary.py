@@ -1,7 +1,7 @@
 """What a byte-level vocabulary must be, before anything trusts it.
 
-Before this file: `bytes`. After it: the reader knows the invariants of `vocab.json` and `merges.txt`: each id from 0
-to V - 1 once, all 256 bytes present, each merge joining two known tokens into a third.
+Before this file: `merges.bytes`. After it: the reader knows the invariants of `vocab.json` and `merges.txt`: each id
+from 0 to V - 1 once, all 256 bytes present, each merge joining two known tokens into a third.
 """
 
 from ...errors import TokenizerError
@@ -80,8 +80,8 @@ def numbers_of(tokens, vocab, ordinary, where="vocab"):
     """
     for token in tokens:
         if token not in vocab or vocab[token] in ordinary:
-            raise TokenizerError(f"{where}: special and added tokens must be in the vocabulary, and no bytes or merges; "
-                                 f"got {str(token)[:40]!r}")
+            raise TokenizerError(f"{where}: special and added tokens must be in the vocabulary, and no bytes or "
+                                 f"merges; got {str(token)[:40]!r}")
     return {token: vocab[token] for token in sorted(tokens, key=vocab.get)}
 
 

@@ -1,6 +1,6 @@
 """Texts of any length, a block at a time, so that a corpus need not fit into memory.
 
-Before this file: `pretokenize`, `cut`. After it: the reader knows where a text may be cut in two without changing its
+Before this file: `patterns`, `cut`. After it: the reader knows where a text may be cut in two without changing its
 pieces, and how strings and files become bytes with the edges of their pieces.
 """
 
@@ -32,7 +32,7 @@ def blocks(text, size=BLOCK):
 
     text     str, counted in characters
     returns  iterator of str, which joined are the text
-    Source: the patterns of `pretokenize.PATTERNS`, of which no alternative goes on after a letter or a number.
+    Source: `patterns.PATTERNS`, of which no alternative goes on from a letter or a number to anything else.
     """
     start = 0
     while start < len(text):
@@ -85,7 +85,7 @@ def byte_pieces(texts, pattern):
     [(b'n\\xc3\\xa9 12\\n a', [0, 3, 7], [3, 6, 9], [0, 0, 1])]
 
     texts    iterable of str
-    pattern  str, as in `pretokenize.piece_finder`
+    pattern  str, as in `piece_finder`
     returns  iterator of (bytes, (P,) int array, (P,) int array, (P,) int array): piece p is data[starts[p]:ends[p]] and
              comes from text number owners[p]; other bytes of data belong to no text
     Source: `split` is the definition, and gives the same pieces.
@@ -109,11 +109,12 @@ def byte_pieces(texts, pattern):
 def as_texts(texts, pattern="gpt2"):
     """Iterate over texts, of which a single `str` is one: "ab" -> "ab"; ["a", Path("b.txt")] -> "a", what is in b.txt.
 
-    texts    a str, a path, or an iterable of both (a generator is read once). A str is text; `pathlib.Path(...)` names a
-             file, which comes as the blocks of `read_blocks`
-    returns  an iterator of str
+    texts    a str, a path, or an iterable of both (a generator is read once). A str is text; `pathlib.Path(...)` names
+             a file, which comes as the blocks of `read_blocks`
+    pattern  str, as in `read_blocks`
+    returns  iterator of str
 
-    Raises TokenizerError where `check_text` and `read_blocks` do, and for other things.
+    Raises TokenizerError where `check_text` and `read_blocks` do, and for what is neither.
     Source: the usual call `train(texts)`; iterating over a str itself would train on single characters.
     """
     if isinstance(texts, (str, bytes, PathLike)):

@@ -1,12 +1,13 @@
 """The pre-tokeniser without a regular expression: the same pieces, found for all characters at once.
 
-Before this file: `pretokenize`, which defines the pieces. After it: the reader knows that where a piece starts depends
-on the classes of a character and its nearest neighbours only, with three exceptions that are rare enough to be looked
-up one by one: contractions, long numbers, and white space with line ends in it.
+Before this file: `patterns`, which defines the pieces. After it: the reader knows that where a piece starts depends on
+the classes of a character and its nearest neighbours only, but for three rare cases that are settled afterwards:
+contractions, long numbers, and white space with line ends in it.
 
-Each character has a class (letter, number, other, line end, space, other white space, or the end of the text). The
-classes of a character, of those before it and of the one after it are the digits of a number, and a table says for each
-such number whether a piece starts here. The table is a few lines of Python; the text is millions of characters in NumPy.
+Each character has a class (letter, number, other, line end, space, other white space, or the end of a text). The
+classes of a character, of one or two before it and of the one after it are the digits of a number, and a table says for
+each such number whether a piece starts here. The table is a few lines of Python; the text is millions of characters in
+NumPy.
 """
 
 from functools import lru_cache
@@ -33,7 +34,7 @@ def piece_starts(text, pattern, breaks=()):
     pattern  str, a key of STARTS
     breaks   indices of characters that belong to no text: one text ends before each, and another starts after it
     returns  increasing int array of indices, the first of them 0; a break is a piece too
-    Source: the patterns of `pretokenize`, alternative by alternative.
+    Source: `patterns.PATTERNS`, alternative by alternative.
     """
     classes, points = classify(text)
     if len(breaks):
@@ -83,7 +84,8 @@ def _classes(size):
     """The class of each code point below size. Surrogates are others, as for the regex."""
     characters = np.arange(size, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     table = np.full(size, OTHER, dtype=np.uint8)
-    for kind, pattern in ((LETTER, r"\p{L}+"), (NUMBER, r"\p{N}+"), (BLANK, r"\s+"), (LINE_END, r"[\r\n]"), (SPACE, " ")):
+    for kind, pattern in ((LETTER, r"\p{L}+"), (NUMBER, r"\p{N}+"), (BLANK, r"\s+"), (LINE_END, r"[\r\n]"),
+                          (SPACE, " ")):
         for run in regex.finditer(pattern, characters):
             table[run.start():run.end()] = kind
     return table
@@ -161,8 +163,11 @@ def _cut_numbers(starts, classes):
 
 
 def _cut_after_line_ends(starts, classes, places):
-    """White space after a line end starts a piece if that line end is the last one of its run, or if it belongs to the
-    punctuation before it. Elsewhere the run goes on to its last line end. (places: white space between the two.)"""
+    """White space after a line end starts a piece if that line end is the last one of its run of white space, or if it
+    belongs to the punctuation before it. Elsewhere the piece goes on to the last line end of the run.
+
+    places  indices of white space right after a line end and not right before something else, which the table settles
+    """
     if not places.size:
         return
     line_end, white = classes == LINE_END, (classes >= LINE_END) & (classes != BREAK)

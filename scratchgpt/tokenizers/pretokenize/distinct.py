@@ -1,8 +1,9 @@
 """Equal pieces found by hashing, all at once: a text has millions of pieces, of which some ten thousand are distinct.
 
-Before this file: `cut`. After it: the reader knows a hash table whose every step is one array operation: pieces are read
-eight bytes at a time as whole numbers, the numbers are mixed into a hash, and the hash names the place where an equal
-piece stands, if there is one. A hash is never trusted: in the end every piece is compared with the one that was found.
+Before this file: `blocks`. After it: the reader knows a hash table whose every step is one array operation: pieces are
+read eight bytes at a time as whole numbers, the numbers are mixed into a hash, and the hash names the place where an
+equal piece stands, if there is one. A hash is never trusted: in the end every piece is compared with the one that was
+found.
 """
 
 import secrets

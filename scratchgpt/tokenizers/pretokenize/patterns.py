@@ -1,18 +1,23 @@
 r"""Cut text into pieces that merges never cross.
 
-Before this file: regular expressions. After it: the reader knows why no token of GPT-2 reads `dog.`: words, numbers,
-punctuation and spaces are cut apart first, and byte-pair encoding works inside each piece. The pieces joined are the
-text again, character for character.
+Before this file: `ids`, regular expressions. After it: the reader knows why no token of GPT-2 reads `dog.`: words,
+numbers, punctuation and spaces are cut apart first, and byte-pair encoding works inside each piece. The pieces joined
+are the text again, character for character.
 
 A pattern is a list of alternatives, tried in order at each place:
     's 't 're 've 'm 'll 'd     English contractions (cl100k: in any case)
-    ` ?\p{L}+`                  letters, with one space before them (cl100k: any one character that is no line end)
-    ` ?\p{N}+`                  digits, likewise (cl100k: at most three, and no space)
-    ` ?[^\s\p{L}\p{N}]+`        everything else that is not white space (cl100k: and the line ends after it)
-    `\s+(?!\S)`                white space, but for the last character before a word, which goes with the word
+    ` ?\p{L}+`                  letters, perhaps after one space (cl100k: after any one character that is neither a line
+                                end nor a number)
+    ` ?\p{N}+`                  numbers, likewise (cl100k: at most three, and no space)
+    ` ?[^\s\p{L}\p{N}]+`        everything else that is not white space, likewise (cl100k: and the line ends after it)
+    `\s*[\r\n]+`                (cl100k only:) white space up to the last line end in it
+    `\s+(?!\S)`                 white space, but for the last character before something else, which may begin that
+    `\s+`                       what white space is left
 
-These patterns are the definition; `cut` finds the same pieces faster. A pattern may also be the caller's own, or come
-from a file: such a one is not trusted, and has its time measured.
+These patterns are the definition; `cut` finds the same pieces faster. The one of cl100k is that of Llama 3's files. The
+tiktoken library's own (0.14) takes white space at the end of a text as one piece even where a line end is in it; here
+"\n  " there is two pieces. A pattern may also be the caller's own, or come from a file: such a one is not trusted, and
+its time is bounded.
 """
 
 import math
@@ -39,11 +44,12 @@ def piece_finder(pattern):
     """Return the function that cuts a text into a list of pieces by a pattern.
 
     pattern  str  a key of PATTERNS, or a regular expression of one's own
-    returns  callable, str -> list of str; what an own pattern passes over is a piece too, as in the tokenizers library
+    returns  callable, str -> list of str; what a pattern of one's own passes over is a piece too, as in the tokenizers
+             library
 
-    Raises TokenizerError for a name that is not known or an expression that is none, and, from the function that it
-    returns, for an own pattern that takes longer than 2 s + 2 s for a million characters.
-    Source: Radford et al. 2019 (GPT-2, `encoder.py`); the tiktoken library, `cl100k_base`.
+    Raises TokenizerError for a name that is not known or an expression that is none; the function that it returns
+    raises it where a pattern of one's own takes longer than 2 s, and 2 s more for each million characters.
+    Source: Radford et al. 2019 (GPT-2, `encoder.py`); the tokenizers library's files of Llama 3.
     """
     if isinstance(pattern, str) and pattern in PATTERNS:
         return regex.compile(PATTERNS[pattern]).findall
@@ -65,7 +71,7 @@ def split(text, pattern="gpt2"):
     returns  list of str, none empty
 
     Raises TokenizerError for text that is not a str, and as in `piece_finder`.
-    Source: Radford et al. 2019 (GPT-2, `encoder.py`); the tiktoken library, `cl100k_base`.
+    Source: as for `piece_finder`.
     """
     return piece_finder(pattern)(check_text(text))
 
@@ -91,7 +97,7 @@ def _own_finder(pattern):
 
 
 def _compile(pattern):
-    """A pattern of one's own, unless it is so made that the regex library would need all memory for it."""
+    """Compile a pattern of one's own, unless it is so made that the regex library would need all memory for it."""
     if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN or not pattern or pattern.replace("_", "a").isalnum():
         raise TokenizerError(f"pattern must be one of {', '.join(PATTERNS)}, or a regular expression of at most "
                              f"{MAX_PATTERN} characters; got {str(pattern)[:80]!r}")
