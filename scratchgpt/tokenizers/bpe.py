@@ -34,8 +34,8 @@ class BPETokenizer(Tokenizer):
     [258, 67, 258, 64, 66]
 
     vocab           dict, token -> id; ordinary tokens in the spelling of `merges.bytes`, as in `vocab.json`
-    merges          iterable of (left, right) in the same spelling, first learned first
-    pattern         str, a pre-tokeniser's name: gpt2, cl100k or llama3; or a regular expression of one's own
+    merges          iterable of (left, right) in the same spelling, or as bytes, first learned first
+    pattern         str, a pre-tokeniser's name: gpt2, cl100k, cl100k_base or llama3; or a regular expression of one's own
     special_tokens  collection of tokens of vocab; None: those that are neither a byte nor made by a merge
     added_tokens    collection of other tokens of vocab that are found whole in any text, before it is cut into pieces
     ignore_merges   whether a piece that is itself a token is taken whole, as in Llama 3
@@ -43,12 +43,8 @@ class BPETokenizer(Tokenizer):
                     text; None: their position
     where           the two names that errors call vocab and merges
 
-    `encode` and what builds on it also take `dropout=p, rng=Generator`: BPE-dropout, with which a model sees a word cut
-    in other ways each time it learns from it.
-
     Raises TokenizerError for a vocabulary or merges that contradict each other.
-    Source: Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019 (GPT-2), section 2.2; BPE-dropout: Provilkov et
-    al. 2020, arXiv:1910.13267.
+    Source: Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019 (GPT-2), section 2.2.
     """
 
     def __init__(self, vocab, merges, pattern="gpt2", special_tokens=None, added_tokens=(), ignore_merges=False,
@@ -62,9 +58,9 @@ class BPETokenizer(Tokenizer):
         special, added = (numbers_of(tokens, vocab, ordinary, where[0]) for tokens in (special_tokens, added_tokens))
         tokens = token_table(spellings, {*special.values(), *added.values()}, where[0])
         super().__init__(spellings, tokens, special, added)
-        self.pattern, self.ignore_merges = pattern, bool(ignore_merges)
+        self._pattern, self._ignore_merges = pattern, bool(ignore_merges)
         base = [vocab[spell(bytes([byte]))] for byte in range(256)]
-        apart = {*special.values(), *added.values()}
+        apart = set(self.found_whole.values())
         whole = {token: i for i, token in enumerate(tokens) if i not in apart} if ignore_merges else {}
         self._encoder = BPEEncoder(pattern, base, self._merges, whole)
 
@@ -105,6 +101,16 @@ class BPETokenizer(Tokenizer):
         return cls(vocab, [(tokens[left], tokens[right]) for left, right in pairs], pattern)
 
     @property
+    def pattern(self):
+        """What cuts text into pieces; fixed when the tokenizer is made."""
+        return self._pattern
+
+    @property
+    def ignore_merges(self):
+        """Whether a piece that is itself a token is taken whole; fixed when the tokenizer is made."""
+        return self._ignore_merges
+
+    @property
     def merges(self):
         """The merges as a list of (left bytes, right bytes), in the order in which they were learned or given."""
         return [(self._tokens[left], self._tokens[right]) for left, right in self._merges]
@@ -132,13 +138,13 @@ class BPETokenizer(Tokenizer):
         It holds neither the pattern nor special tokens; hand `PATTERNS[tokenizer.pattern]` and
         `tokenizer.special_tokens` to `tiktoken.Encoding`. Raises TokenizerError where tiktoken would give other ids.
         """
-        apart = {*self.special_tokens.values(), *self.added_tokens.values()}
+        apart = set(self.found_whole.values())
         ranks = {token: number for number, token in enumerate(self._tokens) if number not in apart}
         tiktoken_ranks.check_ranks(ranks, self._merges, self.ignore_merges)
         tiktoken_ranks.write_ranks(path, ranks)
 
     @classmethod
-    def from_tiktoken(cls, path, pattern="cl100k", special_tokens=()):
+    def from_tiktoken(cls, path, pattern="cl100k_base", special_tokens=()):
         """Read a rank file of tiktoken, such as `cl100k_base.tiktoken` or Llama 3's `tokenizer.model`.
 
         path            file name
@@ -152,8 +158,7 @@ class BPETokenizer(Tokenizer):
         ranks = tiktoken_ranks.read_ranks(path)
         return cls(pattern=pattern, **tiktoken_ranks.from_ranks(ranks, special_tokens, str(path)))
 
-    def _encode_plain(self, texts, dropout=0.0, rng=None):
-        """Options of `encode`: each merge is passed over with the probability dropout, drawn from the Generator rng."""
+    def _encode_plain(self, texts, dropout, rng):
         if dropout or rng is not None:
             return [self._encoder.encode_with_dropout(text, dropout, rng) for text in texts]
         return self._encoder.encode(texts)

@@ -11,8 +11,9 @@ import numpy as np
 from ..errors import TokenizerError
 from .ids import ID_DTYPE
 
-SIDES = ("left", "right")
-PADDING = {False: None, None: None, True: "longest", "longest": "longest", "max_length": "max_length"}
+SIDES = {"left": "left", "right": "right"}                      # what a caller may say -> what it means
+PADDING = {False: None, None: None, "do_not_pad": None, True: "longest", "longest": "longest", "max_length": "max_length"}
+TRUNCATION = {False: False, None: False, "do_not_truncate": False, True: True, "longest_first": True}
 
 
 @dataclass
@@ -34,7 +35,10 @@ class Encoding:
     offsets: object
 
     def __getitem__(self, name):
-        return getattr(self, name)
+        return vars(self)[name]
+
+    def __iter__(self):
+        return iter(vars(self))
 
     def keys(self):
         """The three names, so that {**encoding} is a dict."""
@@ -63,7 +67,7 @@ def token_spans(text, lengths):
 
 def truncate(row, length, side):
     """Return the first `length` entries of a row, or the last ones: side is where entries are taken away."""
-    return row[len(row) - length:] if side == "left" and len(row) > length else row[:length]
+    return row[max(0, len(row) - length):] if side == "left" else row[:length]
 
 
 def pad(rows, length, side, value):
@@ -79,19 +83,21 @@ def pad(rows, length, side, value):
     """
     padded = np.full((len(rows), length, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
     for line, row in zip(padded, rows):
-        line[length - len(row) if side == "left" else 0:][:len(row)] = row
+        start = length - len(row) if side == "left" else 0
+        line[start:start + len(row)] = row
     return padded
 
 
-def collate(rows, spans, padding, padding_side, pad_id, max_length):
+def collate(rows, padding, padding_side, pad_id, max_length):
     """Return an Encoding of B rows, padded to the longest one, to max_length, or not at all.
 
-    rows, spans   lists of B arrays: ids (T_b,) and offsets (T_b, 2)
+    rows          list of B pairs of arrays: ids (T_b,) and offsets (T_b, 2)
     padding       None, "longest" or "max_length"
     pad_id        int; None is an error if a row needs padding
     Raises TokenizerError where padding lacks a token, or a row is longer than max_length.
     Source: `pad` of the transformers library.
     """
+    rows, spans = [ids for ids, _ in rows], [offsets for _, offsets in rows]
     masks = [np.ones(len(row), dtype=ID_DTYPE) for row in rows]
     if padding is None or not rows:
         return Encoding(rows, masks, spans)
@@ -105,3 +111,19 @@ def collate(rows, spans, padding, padding_side, pad_id, max_length):
                              'or add one with tokenizer.add_special_tokens({"pad_token": "<|pad|>"})')
     return Encoding(pad(rows, length, padding_side, pad_id or 0), pad(masks, length, padding_side, 0),
                     pad(spans, length, padding_side, 0))
+
+
+def one_of(choices, name, value):
+    """Return what a value means, choices[value]; raise TokenizerError with the argument's name for another value."""
+    if not isinstance(value, (str, bool, type(None))) or value not in choices:
+        raise TokenizerError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r:.40}")
+    return choices[value]
+
+
+def room_for(max_length, n_around):
+    """Return how many tokens of a text fit into max_length beside those around it; raise TokenizerError for none."""
+    least = max(1, n_around)
+    if isinstance(max_length, bool) or not isinstance(max_length, (int, np.integer)) or max_length < least:
+        raise TokenizerError(f"truncation and padding to max_length need an int of at least {least}; got {max_length}; "
+                             "pass max_length, or assign model_max_length")
+    return max_length - n_around

@@ -77,7 +77,9 @@ class CharTokenizer(Tokenizer):
             settings.grow(tokenizer)
         return settings.apply(tokenizer)
 
-    def _encode_plain(self, texts):
+    def _encode_plain(self, texts, dropout, rng):
+        if dropout or rng is not None:
+            raise TokenizerError("dropout leaves out merges, and a CharTokenizer has none; got dropout or rng")
         return [self._look_up(text) for text in texts]
 
     def _look_up(self, text):

@@ -64,11 +64,13 @@ def merge_steps(ids, merges):
     """
     ids = list(ids)
     while True:
-        known = [(*merges[pair], i) for i, pair in enumerate(zip(ids, ids[1:])) if pair in merges]
+        known = [(merges[pair][0], i) for i, pair in enumerate(zip(ids, ids[1:])) if pair in merges]
         if not known:
             return
-        rank, merged, i = min(known)
-        pair, ids = (ids[i], ids[i + 1]), [*ids[:i], merged, *ids[i + 2:]]
+        rank, i = min(known)
+        pair = ids[i], ids[i + 1]
+        merged = merges[pair][1]
+        ids = [*ids[:i], merged, *ids[i + 2:]]
         yield MergeStep(rank, pair, merged, ids)
 
 
@@ -116,13 +118,11 @@ def explain(tokenizer, text):
     """
     if not isinstance(tokenizer, BPETokenizer):
         raise TokenizerError(f"only byte-level BPE merges step by step; got a {type(tokenizer).__name__}")
-    none = frozenset()
-    for i, part in enumerate(split_special(check_text(text), frozenset(tokenizer.special_tokens), none)):
-        for j, plain in enumerate([part] if i % 2 else split_special(part, frozenset(tokenizer.added_tokens), none)):
-            if i % 2 or j % 2:
-                yield PieceSteps(plain, "special token" if i % 2 else "added token", [tokenizer._ids[plain]], [])
-            else:
-                yield from (_explain_piece(tokenizer, piece) for piece in split(plain, tokenizer.pattern))
+    for kind, part in tokenizer._parts(check_text(text), frozenset(tokenizer.special_tokens)):
+        if kind == "plain":
+            yield from (_explain_piece(tokenizer, piece) for piece in split(part, tokenizer.pattern))
+        else:
+            yield PieceSteps(part, f"{kind} token", [tokenizer._ids[part]], [])
 
 
 def readable(token):
@@ -147,15 +147,14 @@ def longest_tokens(tokenizer, count):
     returns    list of bytes
     Source: the longest of GPT-2's are lines of dashes and of broken encodings, which tell what it was trained on.
     """
-    given = {*tokenizer.special_tokens.values(), *tokenizer.added_tokens.values()}
+    given = set(tokenizer.found_whole.values())
     tokens = [tokenizer.token_bytes(i) for i in range(tokenizer.vocab_size) if i not in given]
     return sorted(tokens, key=len, reverse=True)[:count]
 
 
 def _explain_piece(tokenizer, piece):
     spelled = spell(piece.encode("utf-8"))
-    apart = spelled in tokenizer.special_tokens or spelled in tokenizer.added_tokens    # those are spelled as they are
-    if tokenizer.ignore_merges and spelled in tokenizer._ids and not apart:
+    if tokenizer.ignore_merges and spelled in tokenizer._ids.keys() - tokenizer.found_whole:    # spelled as they are
         return PieceSteps(piece, "whole", tokenizer.convert_tokens_to_ids([spelled]), [])
     start = tokenizer.convert_tokens_to_ids(list(spelled))
     return PieceSteps(piece, "merges", start, list(merge_steps(start, tokenizer._merges)))

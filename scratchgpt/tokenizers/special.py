@@ -76,11 +76,11 @@ def check_special(special_tokens):
     if isinstance(special_tokens, str):
         raise TokenizerError(f"special_tokens must be a collection of str; got the str {special_tokens[:40]!r}; "
                              "write it in a list")
-    special_tokens = list(special_tokens)
-    for i, token in enumerate(special_tokens):
-        if not isinstance(token, str) or not token or token in special_tokens[:i]:
+    special_tokens, seen = list(special_tokens), set()
+    for token in special_tokens:
+        if not isinstance(token, str) or not token or token in seen:
             raise TokenizerError(f"special_tokens must be distinct, non-empty str; got {str(token)[:40]!r}")
-        check_text(token)
+        seen.add(check_text(token))
     return special_tokens
 
 

@@ -19,7 +19,7 @@ def _role(name):
         return self._roles[name]
 
     def assign(self, token):
-        if token is not None and token not in self.special_tokens:
+        if token is not None and token not in self._special_tokens:
             raise TokenizerError(f"{name} must be None or a special token of this tokenizer; got {str(token)[:40]!r}; "
                                  f"add_special_tokens({{{name!r}: ...}}) adds it")
         self._roles[name] = token
@@ -27,8 +27,12 @@ def _role(name):
 
 
 def _role_id(name):
-    return property(lambda self: None if self._roles[name] is None else self.special_tokens[self._roles[name]],
-                    doc=f"The id of the {name[:3].upper()} token, or None.")
+    def get(self):
+        return None if self._roles[name] is None else self._special_tokens[self._roles[name]]
+
+    def assign(self, number):
+        setattr(self, name, None if number is None else self.convert_ids_to_tokens([number])[0])
+    return property(get, assign, doc=f"The id of the {name[:3].upper()} token, or None; may be assigned like the token.")
 
 
 class Vocabulary:
@@ -47,9 +51,9 @@ class Vocabulary:
     def __init__(self, spellings, tokens, special_tokens=(), added_tokens=()):
         self._spellings, self._tokens = list(spellings), list(tokens)
         self._ids = {spelling: number for number, spelling in enumerate(self._spellings)}
-        self._tabulate()
-        self.special_tokens, self.added_tokens = dict(special_tokens), dict(added_tokens)
+        self._special_tokens, self._added_tokens = dict(special_tokens), dict(added_tokens)
         self._roles = dict.fromkeys(ROLES)
+        self._tabulate()
 
     @property
     def vocab_size(self):
@@ -59,10 +63,28 @@ class Vocabulary:
     def __len__(self):
         return self.vocab_size
 
+    def __repr__(self):
+        return f"{type(self).__name__}(vocab_size={self.vocab_size}, special_tokens={list(self._special_tokens)[:8]})"
+
+    @property
+    def special_tokens(self):
+        """The special tokens as dict, spelling -> id."""
+        return dict(self._special_tokens)
+
+    @property
+    def added_tokens(self):
+        """The other tokens that are found whole as dict, spelling -> id."""
+        return dict(self._added_tokens)
+
+    @property
+    def found_whole(self):
+        """Both of these, which neither bytes nor merges make."""
+        return {**self._special_tokens, **self._added_tokens}
+
     @property
     def additional_special_tokens(self):
         """The special tokens without a role, a list of str."""
-        return [token for token in self.special_tokens if token not in self._roles.values()]
+        return [token for token in self._special_tokens if token not in self._roles.values()]
 
     def get_vocab(self):
         """Return all tokens as files spell them: dict, spelling -> id."""
@@ -71,11 +93,13 @@ class Vocabulary:
     def decode(self, ids, errors="replace", skip_special_tokens=False):
         """Return the text of ids: the UTF-8 of their bytes, joined.
 
-        ids                  (T,) list of int, or array of any integer dtype
+        ids                  (T,) list of int, or array of any integer dtype; or one int
         errors               "replace" (U+FFFD for what is no UTF-8), "ignore", or "strict": TokenizerError
         skip_special_tokens  leave out the special tokens
         Raises TokenizerError for an id out of range, naming it.
         """
+        if isinstance(ids, (int, np.integer)):
+            ids = [ids]
         if errors not in ("replace", "ignore", "strict"):
             raise TokenizerError(f"errors must be replace, ignore or strict; got {str(errors)[:40]!r}")
         try:
@@ -92,7 +116,7 @@ class Vocabulary:
         """Return the bytes of ids, joined; raise TokenizerError for an id out of range, naming it."""
         ids = check_ids(ids, self.vocab_size)
         if skip_special_tokens:
-            ids = ids[~np.isin(ids, list(self.special_tokens.values()))]
+            ids = ids[~np.isin(ids, list(self._special_tokens.values()))]
         return b"".join(self._token_array[ids].tolist())
 
     def token_bytes(self, token_id):
@@ -137,7 +161,7 @@ class Vocabulary:
                                  f"got {min(map(str, unknown))}")
         roles = {role: token for role, token in tokens.items() if role != ADDITIONAL and token is not None}
         chosen = dict.fromkeys([*roles.values(), *check_special(tokens.get(ADDITIONAL, ()))])
-        added = self._grow([token for token in chosen if token not in self.special_tokens], self.special_tokens)
+        added = self._grow([token for token in chosen if token not in self._special_tokens], self._special_tokens)
         self._roles.update(roles)
         return added
 
@@ -149,7 +173,8 @@ class Vocabulary:
 
         Raises TokenizerError for a spelling that another kind of token has.
         """
-        return self._grow([token for token in tokens if token not in self.added_tokens], self.added_tokens)
+        new = [token for token in check_special(tokens) if token not in self._added_tokens]
+        return self._grow(new, self._added_tokens)
 
     def _grow(self, tokens, kind):
         for token in check_special(tokens):
@@ -164,6 +189,7 @@ class Vocabulary:
         return len(tokens)
 
     def _tabulate(self):
-        """The tokens and their lengths as arrays, from which those of many ids are taken at once."""
+        """Keep at hand what each text needs: the tokens and their lengths as arrays, and what is found whole as sets."""
+        self._special, self._added = frozenset(self._special_tokens), frozenset(self._added_tokens)
         self._token_array = np.array(self._tokens, dtype=object)
         self._lengths = np.array([len(token) for token in self._tokens])

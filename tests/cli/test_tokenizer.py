@@ -252,7 +252,7 @@ MISTAKES = [
     (["train", "cat.txt", "--out", "t", "--vocab-size", "255"], "at least 256 + 0 special tokens = 256; got 255"),
     (["train", "cat.txt", "--out", "t", "--vocab-size", "256", "--special-token", "<a>"], "= 257; got 256"),
     (["train", "cat.txt", "--out", "t", "--vocab-size", "many"], "--vocab-size"),
-    (["train", "cat.txt", "--out", "t", "--pattern", "gpt3"], "pattern must be one of gpt2, cl100k, llama3"),
+    (["train", "cat.txt", "--out", "t", "--pattern", "gpt3"], "pattern must be one of gpt2, cl100k, cl100k_base, llama3"),
     (["train", "cat.txt", "--out", "t", "--pattern", "(a"], "pattern must be a regular expression"),
     (["train", "cat.txt", "--out", "t", "--special-token", ""], "non-empty"),
     (["train", "cat.txt", "--out", "t", "--special-token", "Ġthe"], "'Ġthe'"),

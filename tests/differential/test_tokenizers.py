@@ -160,6 +160,28 @@ def test_dropout_cuts_words_as_often_as_in_the_tokenizers_library(text, pattern,
     assert abs(np.diff(lengths.mean(axis=0))[0]) <= 6 * spread
 
 
+TIKTOKENS_OWN = {            # tiktoken 0.14, tiktoken_ext/openai_public.py
+    "gpt2": r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s""",
+    "cl100k_base": r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"""
+                   r"""|\s+(?!\S)|\s"""}
+
+
+@checks(BPETokenizer.encode, split)
+@pytest.mark.parametrize("name", TIKTOKENS_OWN)
+def test_our_patterns_cut_as_tiktokens_own(name):
+    tiktoken = pytest.importorskip("tiktoken")
+    ours = BPETokenizer.train(SCRIPTS + " \n  \n\n \t " * 9, 500, name)
+    ranks = {ours.token_bytes(i): i for i in range(ours.vocab_size)}
+    theirs = tiktoken.Encoding("theirs", pat_str=TIKTOKENS_OWN[name], mergeable_ranks=ranks, special_tokens={})
+
+    @settings(max_examples=200)
+    @given(texts | st.text(st.sampled_from("a \n\r\t.1'"), max_size=12))
+    def agree(text):
+        assert theirs.encode(text) == ours.encode(text)
+        assert theirs.encode(text) == BPETokenizer(ours.get_vocab(), ours.merges, TIKTOKENS_OWN[name]).encode(text)
+    agree()
+
+
 @checks(BPETokenizer.encode)
 @given(st.lists(st.sampled_from(["a", "|>", "<|", " ", *APART]), max_size=6).map("".join),
        st.sets(st.sampled_from(APART)), st.sets(st.sampled_from(APART)) | st.just("all"))

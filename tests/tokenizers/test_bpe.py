@@ -160,6 +160,15 @@ def test_a_tokenizer_is_copied_and_pickled_and_used_by_several_threads_at_once()
             assert list(pool.map(again.encode, long)) == expected
 
 
+@checks(BPETokenizer, BPETokenizer.merges)
+@given(repetitive, st.text(), patterns)
+def test_vocabulary_and_merges_make_the_tokenizer_again(corpus, text, pattern):
+    trained = BPETokenizer.train(corpus, 280, pattern, special_tokens=["<|endoftext|>"])
+    again = BPETokenizer(trained.get_vocab(), trained.merges, pattern)
+    assert again.special_tokens == trained.special_tokens and again.merges == trained.merges
+    assert again.encode(text) == trained.encode(text)
+
+
 @checks(BPETokenizer)
 def test_the_ids_of_gpt2_follow_from_its_form():
     """GPT-2 numbers the bytes first, then the merges, then its special token: so one space is 220, and "!" is 0."""

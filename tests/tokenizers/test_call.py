@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers import BPETokenizer
-from scratchgpt.tokenizers.call import Encoding, collate, pad, token_spans, truncate
+from scratchgpt.tokenizers.call import Encoding, collate, one_of, pad, room_for, token_spans, truncate
 from scratchgpt.tokenizers.tokenizer import Tokenizer
 from tests.checks import checks
 from tests.tokenizers.texts import texts
@@ -58,7 +58,8 @@ def test_offsets_cover_the_text_and_name_the_characters_of_each_token(text):
        st.sampled_from([False, True, "longest", "max_length"]), st.booleans())
 def test_a_call_adds_cuts_and_pads_each_text(several, bos, eos, max_length, padding_side, truncation_side, padding, cut):
     tokenizer = make(bos, eos)
-    options = dict(padding=padding, truncation=cut, max_length=max_length, padding_side=padding_side,
+    needed = cut or padding == "max_length"
+    options = dict(padding=padding, truncation=cut, max_length=max_length if needed else None, padding_side=padding_side,
                    truncation_side=truncation_side, disallowed_special=())
     rows = []
     for text in several:
@@ -103,15 +104,19 @@ def test_one_text_gives_one_row_and_the_tokenizers_own_settings_are_the_defaults
 def test_offsets_may_leave_out_the_spaces_at_the_ends_of_tokens():
     tokenizer = make()
     tokenizer.trim_offsets = True
-    spans = {tuple(span) for span in tokenizer("the  theory").offsets.tolist()}
-    assert all("the  theory"[start:end] == "the  theory"[start:end].strip() for start, end in spans)
+    text = "the  theory of  x"
+    found = [text[start:end] for start, end in tokenizer(text).offsets.tolist()]
+    assert found == [token.strip() for token in map(tokenizer.decode, tokenizer(text).input_ids)]
+    assert "".join(found) == "thetheoryofx" and tokenizer("").offsets.shape == (0, 2)
 
 
 @checks(Encoding)
 def test_an_encoding_is_read_by_attribute_by_key_or_as_a_dict():
     encoding = plain("the")
     assert encoding["input_ids"] is encoding.input_ids
-    assert list(encoding.keys()) == ["input_ids", "attention_mask", "offsets"]
+    assert list(encoding.keys()) == list(encoding) == ["input_ids", "attention_mask", "offsets"]
+    with pytest.raises(KeyError):
+        encoding["labels"]
     assert {**encoding}["offsets"] is encoding.offsets
 
 
@@ -126,10 +131,11 @@ def test_padding_and_truncation_are_inverse_on_the_same_side(rows, more, side):
     assert len(truncate(rows[0], 0, side)) == 0
 
 
-@checks(collate, Tokenizer)
+@checks(collate, one_of, room_for, Tokenizer)
 @pytest.mark.parametrize("options, message", [
     (dict(padding="shortest"), "padding must be one of"), (dict(padding=3), "padding must be one of"),
     (dict(padding_side="top"), "padding_side must be one of"), (dict(truncation_side=1), "truncation_side must be one of"),
+    (dict(truncation="banana"), "truncation must be one of"), (dict(max_length=5), "max_length=5 needs truncation=True"),
     (dict(truncation=True), "need an int of at least 2; got None"), (dict(padding="max_length"), "got None"),
     (dict(truncation=True, max_length=1), "at least 2; got 1"), (dict(truncation=True, max_length=True), "got True"),
     (dict(padding="max_length", max_length=3), "needs rows that fit"), (dict(disallowed_special=["<x>"]), "must name special"),

@@ -18,7 +18,9 @@ def test_ids_in_range_come_back_whatever_holds_them(ids, kind):
         held = np.array(ids, dtype=object)
     else:
         held = np.array(ids, dtype=kind) if kind in (np.uint8, np.uint16, np.int64) else kind(ids)
-    assert check_ids(held, 100).tolist() == ids
+    assert check_ids(held, 100).tolist() == ids and check_ids(held, 100).dtype.kind in "iu"
+    mixed = [np.uint64(i) if i % 2 else np.int64(i) for i in ids]          # of which NumPy would make floats
+    assert check_ids(mixed, 100).tolist() == ids and check_ids(mixed, 100).dtype.kind in "iu"
 
 
 @checks(check_ids)

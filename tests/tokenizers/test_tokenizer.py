@@ -68,6 +68,12 @@ def test_nobody_speaks_with_another_voice_by_writing_a_special_token(mark, befor
     assert mark in bpe.apply_chat_template(injected, "chatml", tokenize=False)
 
 
+@checks(Tokenizer)
+def test_characters_have_no_merges_to_leave_out():
+    with pytest.raises(TokenizerError, match="a CharTokenizer has none"):
+        CharTokenizer.train("ab").encode("ab", dropout=0.5, rng=np.random.default_rng(0))
+
+
 @checks(Tokenizer.apply_chat_template)
 @pytest.mark.parametrize("messages", [[], "Hi!", [{"role": "user"}], [{"role": "king", "content": "Hi!"}], None, [5]])
 def test_what_is_no_conversation_is_refused(messages):

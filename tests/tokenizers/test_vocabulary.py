@@ -105,9 +105,37 @@ def test_a_role_is_assigned_to_a_special_token_and_to_nothing_else():
     assert grown.pad_token_id == grown.eos_token_id == 0 and grown.additional_special_tokens == []
     grown.pad_token = None
     assert grown.pad_token_id is None
+    grown.pad_token_id = grown.eos_token_id
+    assert grown.pad_token == "<|endoftext|>"
+    for wrong in (1, V):
+        with pytest.raises(TokenizerError):
+            grown.pad_token_id = wrong
     for wrong in ("the", "<new>", 5):
         with pytest.raises(TokenizerError, match="pad_token must be None or a special token"):
             grown.pad_token = wrong
+
+
+@checks(Vocabulary)
+def test_what_is_found_whole_can_be_looked_at_but_not_changed_from_outside():
+    grown = fresh()
+    grown.add_tokens(["[X]"])
+    assert grown.found_whole == {"<|endoftext|>": 0, "[X]": V} and "BPETokenizer(vocab_size=" in repr(grown)
+    grown.special_tokens.clear()
+    assert grown.special_tokens == {"<|endoftext|>": 0}
+    for name in ("special_tokens", "added_tokens", "pattern", "ignore_merges"):
+        with pytest.raises(AttributeError):
+            setattr(grown, name, None)
+
+
+@checks(Vocabulary.add_tokens)
+def test_a_str_is_not_taken_for_a_list_of_tokens():
+    with pytest.raises(TokenizerError, match="got the str 'abc'; write it in a list"):
+        CharTokenizer("xyz").add_tokens("abc")
+
+
+@checks(Vocabulary.decode)
+def test_a_single_id_is_decoded_too():
+    assert tokenizer.decode(0) == "<|endoftext|>" and tokenizer.decode(0, skip_special_tokens=True) == ""
 
 
 @checks(Vocabulary.add_special_tokens)

@@ -103,9 +103,8 @@ def added_entries(tokenizer):
     Readers look for tokens that are "normalized" after the others, as here for added ones after special ones.
     Raises TokenizerError where there are more than would be read again.
     """
-    every = check_few({**tokenizer.special_tokens, **tokenizer.added_tokens}, "special and added tokens")
-    special = {token: token in tokenizer.special_tokens for token in every}
-    return [{"id": every[token], "content": token, **FLAGS, "normalized": not special[token], "special": special[token]}
+    every, special = check_few(tokenizer.found_whole, "special and added tokens"), tokenizer.special_tokens.keys()
+    return [{"id": every[token], "content": token, **FLAGS, "normalized": token not in special, "special": token in special}
             for token in sorted(every, key=every.get)]
 
 

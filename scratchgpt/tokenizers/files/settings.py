@@ -76,7 +76,10 @@ class Settings:
             if number != tokenizer.vocab_size:
                 raise TokenizerError(f"added_tokens_decoder must go on from id {tokenizer.vocab_size}; "
                                      f"got {number} for {token[:40]!r}")
-            tokenizer.add_special_tokens({ADDITIONAL: [token]}) if token in special else tokenizer.add_tokens([token])
+            if token in special:
+                tokenizer.add_special_tokens({ADDITIONAL: [token]})
+            else:
+                tokenizer.add_tokens([token])
 
     def apply(self, tokenizer):
         """Set the attributes of a tokenizer that has the tokens, and return it."""

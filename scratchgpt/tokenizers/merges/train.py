@@ -89,11 +89,11 @@ def train_merges(words, n_merges, first_id=256, min_frequency=1, on_progress=Non
     Source: Sennrich et al. 2016, arXiv:1508.07909, section 3.2 (index all pairs, update what a merge touches).
     """
     chain = _Chain(words, first_id + max(0, n_merges))
-    waiting = _Buckets(max(1, min_frequency))
-    waiting.put(chain.count, chain.count)
+    waiting = _Buckets(chain.count, max(1, min_frequency))
+    waiting.put(chain.count)
     merges = []
-    while len(merges) < n_merges and (pair := waiting.pop(chain.count)) is not None:
-        waiting.put(chain.merge(pair, first_id + len(merges)), chain.count)
+    while len(merges) < n_merges and (pair := waiting.pop()) is not None:
+        waiting.put(chain.merge(pair, first_id + len(merges)))
         merges.append(divmod(pair, chain.base))
         if on_progress is not None:
             on_progress(len(merges), n_merges)
@@ -103,14 +103,15 @@ def train_merges(words, n_merges, first_id=256, min_frequency=1, on_progress=Non
 class _Buckets:
     """Pairs by their counts; those of the highest count in order, as a heap."""
 
-    def __init__(self, least):
-        self.least, self.now, self.top = least, 0, []           # pairs rarer than `least` are not kept
+    def __init__(self, count, least):
+        self.count, self.least = count, least                   # pairs rarer than `least` are not kept
+        self.now, self.top = 0, []
         self.lower, self.counts = defaultdict(list), []         # count -> pairs; a heap of the counts, negated
 
-    def put(self, pairs, count):
+    def put(self, pairs):
         """Let pairs wait, each in the bucket of its count."""
         for pair in pairs:
-            n = count[pair]
+            n = self.count[pair]
             if n == self.now:
                 heappush(self.top, pair)
             elif n >= self.least:
@@ -118,7 +119,7 @@ class _Buckets:
                     heappush(self.counts, -n)
                 self.lower[n].append(pair)
 
-    def pop(self, count):
+    def pop(self):
         """The smallest pair of the highest count, or None."""
         while self.top or self.counts:
             if not self.top:
@@ -126,9 +127,9 @@ class _Buckets:
                 self.top = self.lower.pop(self.now)
                 heapify(self.top)
             pair = heappop(self.top)
-            if count[pair] == self.now:
+            if self.count[pair] == self.now:
                 return pair
-            self.put((pair,), count)
+            self.put((pair,))
         return None
 
 

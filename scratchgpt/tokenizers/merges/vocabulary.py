@@ -5,7 +5,7 @@ from 0 to V - 1 once, all 256 bytes present, each merge joining two known tokens
 """
 
 from ...errors import TokenizerError
-from .bytes import CHARACTERS_IN_ID_ORDER, unspell
+from .bytes import CHARACTERS_IN_ID_ORDER, spell, unspell
 from ..ids import check_text
 
 
@@ -46,7 +46,7 @@ def index_merges(vocab, merges, where="merges", ranks=None):
     {(83, 71): (0, 256), (256, 68): (1, 257)}
 
     vocab    dict, token -> id, as `check_vocab` accepts
-    merges   iterable of (left, right), both as the file spells them
+    merges   iterable of (left, right), as the file spells them or as bytes
     where    str  what errors call it
     ranks    one int for each merge, or None: 0, 1, 2, ...
     returns  dict, (left id, right id) -> (rank, merged id)
@@ -101,6 +101,8 @@ def token_table(spellings, plain, where="vocab"):
 
 
 def _two_tokens(pair, where):
+    if isinstance(pair, (tuple, list)):
+        pair = [spell(token) if isinstance(token, bytes) else token for token in pair]
     if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(t, str) and t for t in pair):
         raise TokenizerError(f"{where}: a merge must be two tokens; got {str(pair)[:80]!r}")
     return pair

@@ -72,7 +72,7 @@ def read_blocks(path, pattern="gpt2", size=READ):
     except OSError as problem:
         raise TokenizerError(f"{path}: cannot be read ({problem.strerror})") from None
     except UnicodeDecodeError as problem:
-        raise TokenizerError(f"{path}: must be UTF-8 text; it is not near byte {done + problem.start}: convert it, for "
+        raise TokenizerError(f"{path}: must be UTF-8 text; near byte {done + problem.start} it is not: convert it, for "
                              "instance with iconv -t UTF-8") from None
     if held:
         yield held

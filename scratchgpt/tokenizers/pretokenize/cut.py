@@ -10,7 +10,7 @@ each such number whether a piece starts here. The table is a few lines of Python
 NumPy.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 
 import numpy as np
@@ -65,16 +65,17 @@ def _starts_gpt2(classes, points):
     return starts
 
 
-def _starts_cl100k(classes, points):
+def _starts_cl100k(classes, points, whole_tail=False):
     code = _code(classes, 2)
     starts = _CL100K[code]
     _cut_numbers(starts, classes)
-    _cut_after_line_ends(starts, classes, np.flatnonzero(_AFTER_LINE_END[code]))
+    _cut_after_line_ends(starts, classes, np.flatnonzero(_AFTER_LINE_END[code]), whole_tail)
     _cut_contractions(starts, points, _contractions("sStTmMdD\u017f", ("ll", "ve", "re"), any_case=True))
     return starts
 
 
-STARTS = {"gpt2": _starts_gpt2, "cl100k": _starts_cl100k, "llama3": _starts_cl100k}
+STARTS = {"gpt2": _starts_gpt2, "cl100k": _starts_cl100k, "llama3": _starts_cl100k,
+          "cl100k_base": partial(_starts_cl100k, whole_tail=True)}
 
 
 # tables ---------------------------------------------------------------------------------------------------------------
@@ -162,18 +163,22 @@ def _cut_numbers(starts, classes):
         starts[inside[length % 3 == 0]] = True
 
 
-def _cut_after_line_ends(starts, classes, places):
+def _cut_after_line_ends(starts, classes, places, whole_tail):
     """White space after a line end starts a piece if that line end is the last one of its run of white space, or if it
     belongs to the punctuation before it. Elsewhere the piece goes on to the last line end of the run.
 
-    places  indices of white space right after a line end and not right before something else, which the table settles
+    places      indices of white space right after a line end and not right before something else, which the table settles
+    whole_tail  whether the white space at the end of a text is one piece
     """
     if not places.size:
         return
     line_end, white = classes == LINE_END, (classes >= LINE_END) & (classes != BREAK)
     runs_end = np.append(np.flatnonzero(white[:-1] & ~white[1:]) + 1, len(classes))
     line_ends = np.append(np.flatnonzero(line_end), len(classes))
-    is_last = line_ends[np.searchsorted(line_ends, places)] >= runs_end[np.searchsorted(runs_end, places, "right")]
+    end = runs_end[np.searchsorted(runs_end, places, "right")]
+    is_last = line_ends[np.searchsorted(line_ends, places)] >= end
+    if whole_tail:
+        is_last &= np.append(classes, BREAK)[end] != BREAK
     first = np.flatnonzero(line_end & ~np.append(False, line_end[:-1]))         # of several line ends in a row
     first = first[np.searchsorted(first, places) - 1]
     follows_other = (first > 0) & (classes[first - 1] == OTHER)

@@ -14,10 +14,10 @@ A pattern is a list of alternatives, tried in order at each place:
     `\s+(?!\S)`                 white space, but for the last character before something else, which may begin that
     `\s+`                       what white space is left
 
-These patterns are the definition; `cut` finds the same pieces faster. The one of cl100k is that of Llama 3's files. The
-tiktoken library's own (0.14) takes white space at the end of a text as one piece even where a line end is in it; here
-"\n  " there is two pieces. A pattern may also be the caller's own, or come from a file: such a one is not trusted, and
-its time is bounded.
+These patterns are the definition; `cut` finds the same pieces faster. There are two of cl100k: as it was published, and
+Llama 3's files have it; and cl100k_base, as the tiktoken library has it today (0.14), which takes white space at the end
+of a text as one piece even where a line end is in it. A pattern may also be the caller's own, or come from a file: such
+a one is not trusted, and its time is bounded.
 """
 
 import math
@@ -27,13 +27,14 @@ import regex
 from ...errors import TokenizerError
 from ..ids import check_text
 
-_CL100K = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+_WHITE = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 PATTERNS = {
     "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-    "cl100k": _CL100K,
-    "llama3": _CL100K,          # Llama 3 took cl100k's pattern; it has its own name because its files do
+    "cl100k": _WORDS + _WHITE,
+    "cl100k_base": _WORDS + r"|\s+(?![\s\S])" + _WHITE,
+    "llama3": _WORDS + _WHITE,  # Llama 3 took cl100k's pattern; it has its own name because its files do
 }
 MAX_PATTERN = 10_000            # characters of a pattern of one's own
 MAX_REPEATS = 100_000           # the product of all counts as in {1,3}

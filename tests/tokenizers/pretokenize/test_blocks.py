@@ -55,7 +55,7 @@ def test_for_a_pattern_of_ones_own_a_file_is_read_in_whole_lines(tmp_path_factor
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "latin.txt").write_bytes("fünf".encode("latin-1"))
     (tmp_path / "half.txt").write_bytes("é".encode()[:1])
-    for name, message in (("latin.txt", "latin.txt: must be UTF-8 text; it is not near byte 1"),
+    for name, message in (("latin.txt", "latin.txt: must be UTF-8 text; near byte 1 it is not"),
                           ("half.txt", "half.txt: must be UTF-8"), ("none.txt", "none.txt: cannot be read"),
                           (".", "cannot be read")):
         with pytest.raises(TokenizerError, match=message):
