@@ -7,6 +7,7 @@ and why a file from outside cannot smuggle in a second value under a name that w
 import json
 import os
 import secrets
+import stat
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,16 +77,30 @@ def parse_json(data, where, error=CheckpointError):
         raise error(f"{where}: not valid JSON ({str(problem)[:200]}); restore the file from its source") from None
 
 
-def read_json(path, error=CheckpointError, max_bytes=16_000_000):
-    """Read a JSON file of at most `max_bytes` bytes with `parse_json`; every failure is an `error` naming the file."""
-    path = Path(path)
+def read_bytes(path, error=CheckpointError, max_bytes=16_000_000):
+    """Read a file of at most `max_bytes` bytes; every failure is an `error` naming the file.
+
+    Pipes and devices, whose size nobody knows beforehand, are refused: they could be endless.
+    """
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise error(f"{path}: at most {max_bytes} bytes are read; the file has {size}")
-        return parse_json(path.read_bytes(), path, error)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise error(f"{path}: cannot be read (not a regular file)")
+        if status.st_size > max_bytes:
+            raise error(f"{path}: at most {max_bytes} bytes are read; the file has {status.st_size}")
+        with open(path, "rb") as file:
+            return file.read(status.st_size)
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror})") from None
+    except error:
+        raise
+    except (TypeError, ValueError) as problem:                  # None, or a NUL in the name
+        raise error(f"{path!r:.80}: cannot be read ({problem})") from None
+
+
+def read_json(path, error=CheckpointError, max_bytes=16_000_000):
+    """Read a JSON file with `read_bytes` and `parse_json`; every failure is an `error` naming the file."""
+    return parse_json(read_bytes(path, error, max_bytes), path, error)
 
 
 def write_json(path, value):

@@ -18,6 +18,7 @@ from .pretokenize.blocks import as_texts, byte_pieces
 from .merges.vocabulary import check_vocab, index_merges, numbers_of, token_table
 from .merges.bytes import BYTE_TO_ID, CHARACTERS_IN_ID_ORDER, spell
 from .pretokenize.distinct import DistinctPieces
+from .pretokenize.patterns import piece_finder
 from .merges.encoder import BPEEncoder
 from .special import check_special
 from .tokenizer import Tokenizer
@@ -88,8 +89,11 @@ class BPETokenizer(Tokenizer):
         if isinstance(vocab_size, bool) or not isinstance(vocab_size, (int, np.integer)) or vocab_size < least:
             raise TokenizerError(f"vocab_size must be at least 256 + {len(special_tokens)} special tokens = {least}; "
                                  f"got {vocab_size}")
+        if isinstance(min_frequency, bool) or not isinstance(min_frequency, (int, np.integer)):
+            raise TokenizerError(f"min_frequency must be an int; got {min_frequency!r:.40}")
+        piece_finder(pattern)                                   # which raises for one that is none
         words = _count_words(texts, pattern)
-        pairs = train_merges(words, vocab_size - least, min_frequency=min_frequency, on_progress=on_progress)
+        pairs = train_merges(words, int(vocab_size) - least, min_frequency=min_frequency, on_progress=on_progress)
         tokens = list(CHARACTERS_IN_ID_ORDER)
         for left, right in pairs:
             tokens.append(tokens[left] + tokens[right])

@@ -13,6 +13,7 @@ from .ids import ID_DTYPE
 
 SIDES = {"left": "left", "right": "right"}                      # what a caller may say -> what it means
 PADDING = {False: None, None: None, "do_not_pad": None, True: "longest", "longest": "longest", "max_length": "max_length"}
+LONGEST = 1 << 31               # tokens
 TRUNCATION = {False: False, None: False, "do_not_truncate": False, True: True, "longest_first": True}
 
 
@@ -123,7 +124,9 @@ def one_of(choices, name, value):
 def room_for(max_length, n_around):
     """Return how many tokens of a text fit into max_length beside those around it; raise TokenizerError for none."""
     least = max(1, n_around)
-    if isinstance(max_length, bool) or not isinstance(max_length, (int, np.integer)) or max_length < least:
-        raise TokenizerError(f"truncation and padding to max_length need an int of at least {least}; got {max_length}; "
+    if (isinstance(max_length, bool) or not isinstance(max_length, (int, np.integer))
+            or not least <= max_length < LONGEST):
+        raise TokenizerError(f"truncation and padding to max_length need an int of at least {least}, below {LONGEST}; "
+                             f"got {max_length}; "
                              "pass max_length, or assign model_max_length")
     return max_length - n_around

@@ -64,3 +64,13 @@ def check_text(text):
         raise TokenizerError(f"text must not contain lone surrogates, which UTF-8 cannot write; "
                              f"got U+{ord(text[problem.start]):04X} at position {problem.start}; "
                              "decode the source with errors='replace'") from None
+
+
+def listed(values, name="texts"):
+    """Return values if they are several, in something to iterate over; raise TokenizerError for a str and for one thing.
+
+    values  such as a list of str, or of rows of ids     name  str, what the error calls them
+    """
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TokenizerError(f"{name} must be a list; got {type(values).__name__}; write a single one in a list")
+    return values

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 from ..errors import TokenizerError
-from .ids import check_text
+from .ids import check_text, listed
 
 
 def choose_special(special, allowed, disallowed):
@@ -76,7 +76,7 @@ def check_special(special_tokens):
     if isinstance(special_tokens, str):
         raise TokenizerError(f"special_tokens must be a collection of str; got the str {special_tokens[:40]!r}; "
                              "write it in a list")
-    special_tokens, seen = list(special_tokens), set()
+    special_tokens, seen = list(listed(special_tokens, "special tokens")), set()
     for token in special_tokens:
         if not isinstance(token, str) or not token or token in seen:
             raise TokenizerError(f"special_tokens must be distinct, non-empty str; got {str(token)[:40]!r}")
@@ -87,7 +87,8 @@ def check_special(special_tokens):
 def _subset(names, special, argument):
     if isinstance(names, str):
         raise TokenizerError(f'{argument} must be "all" or a collection of str; got the str {names[:40]!r}')
-    unknown = sorted(set(names) - special)
+    names = listed(names, argument)
+    unknown = [name for name in names if not isinstance(name, str) or name not in special]
     if unknown:
         raise TokenizerError(f"{argument} must name special tokens of this tokenizer; got {unknown[0]!r}; "
                              f"it has {sorted(special)[:8]}")

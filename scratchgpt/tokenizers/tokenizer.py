@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import TokenizerError
 from .call import PADDING, SIDES, TRUNCATION, Encoding, collate, one_of, room_for, token_spans, truncate
 from .chat.templates import render_chat
-from .ids import ID_DTYPE, check_text
+from .ids import ID_DTYPE, check_text, listed
 from .special import choose_special, none_in, split_special
 from .vocabulary import Vocabulary
 
@@ -24,7 +24,8 @@ class Tokenizer(Vocabulary):
     add_bos_token, add_eos_token    bool, whether a call puts bos_token before a text, and eos_token after it
     padding_side, truncation_side   "left" or "right"
     model_max_length                int, the length to which a call truncates, or None
-    trim_offsets                    bool, whether the offsets of a token leave out the spaces at its ends
+    trim_offsets                    whether the offsets of a token leave out the spaces at its ends: True, False, or "but
+                                    first", which keeps one at the beginning of a text
     chat_template                   what `apply_chat_template` uses: a name, a function, Jinja source, or None
     """
 
@@ -87,7 +88,7 @@ class Tokenizer(Vocabulary):
         max_length = self.model_max_length if max_length is None else max_length
         around = self._around() if add_special_tokens else ([], [])
         room = room_for(max_length, sum(map(len, around))) if cut or padding == "max_length" else None
-        several = [texts] if isinstance(texts, str) else list(_listed(texts))
+        several = [texts] if isinstance(texts, str) else list(listed(texts))
         encoded = self._encode_texts(several, allowed_special, disallowed_special, dropout, rng)
         rows = [self._row(text, ids, around, cut, room) for text, ids in zip(several, encoded)]
         batch = collate(rows, padding, padding_side, self.pad_token_id, max_length)
@@ -104,8 +105,9 @@ class Tokenizer(Vocabulary):
                                is added; False for the text
         variables              for a Jinja template, such as tools
 
-        Raises TokenizerError for messages that do not fit, and for a special token in a message's content: else
-        whoever writes a message could speak with another role's voice.
+        Raises TokenizerError for messages that do not fit, and for a special token in a message or a variable: else
+        whoever writes one could speak with another role's voice. (A token that only the template puts together, from
+        pieces that it cuts out of a message, is not seen.)
         Source: `apply_chat_template` of the transformers library, which lets special tokens in messages pass.
         """
         template = self.chat_template if chat_template is None else chat_template
@@ -116,14 +118,14 @@ class Tokenizer(Vocabulary):
         text = render_chat(messages, template, add_generation_prompt, **{**roles, **variables})
         if not tokenize:
             return text
-        for said in _strings(messages):
+        for said in _strings([messages, variables]):
             split_special(said, frozenset(), self._special)
         return self.encode(text, allowed_special="all")
 
     def _encode_texts(self, texts, allowed_special, disallowed_special, dropout, rng):
         """The ids of each text, a list or an array; what is plain in any of them is encoded together."""
         allowed, disallowed = choose_special(self._special, allowed_special, disallowed_special)
-        texts = [check_text(text) for text in _listed(texts)]
+        texts = [check_text(text) for text in listed(texts)]
         if none_in(texts, allowed | disallowed | self._added):
             return self._encode_plain(texts, dropout, rng)
         layout = [list(self._parts(text, allowed, disallowed)) for text in texts]
@@ -149,15 +151,22 @@ class Tokenizer(Vocabulary):
         return np.concatenate([before, ids, after]).astype(ID_DTYPE), np.pad(spans, ((len(before), len(after)), (0, 0)))
 
     def _spans(self, text, ids):
-        """The characters of each token, without the spaces at its ends where trim_offsets says so."""
+        """The characters of each token, without the white space at its ends where trim_offsets says so."""
         spans = token_spans(text, self._lengths[ids])
         if self.trim_offsets:
-            tokens = [self._tokens[i] for i in ids.tolist()]
-            before, after = ([len(token) - len(strip(token, b" ")) for token in tokens]
-                             for strip in (bytes.lstrip, bytes.rstrip))
-            spans[:, 0] = np.minimum(spans[:, 0] + np.array(before, dtype=np.int64), spans[:, 1])
-            spans[:, 1] = np.maximum(spans[:, 1] - np.array(after, dtype=np.int64), spans[:, 0])
+            before, after = np.array([self._margins(i) for i in ids.tolist()], dtype=np.int64).reshape(-1, 2).T
+            if self.trim_offsets == "but first":
+                before = np.maximum(before - (spans[:, 0] == 0), 0)
+            spans[:, 0] = np.minimum(spans[:, 0] + before, spans[:, 1])
+            spans[:, 1] = np.maximum(spans[:, 1] - after, spans[:, 0])
         return spans
+
+    def _margins(self, number):
+        """How many spaces a token has at its two ends; white space of any kind, if it is found whole."""
+        token, blank = self._tokens[number], b" "
+        if (spelling := self._spellings[number]) in self._special or spelling in self._added:
+            token, blank = spelling, None
+        return len(token) - len(token.lstrip(blank)), len(token) - len(token.rstrip(blank))
 
     def _around(self):
         """The ids that a call puts before a text, and after it."""
@@ -170,15 +179,13 @@ class Tokenizer(Vocabulary):
 
 
 def _strings(value):
-    """All str in a structure of dicts and lists, the keys left out."""
+    """All str in a structure of dicts and lists, and what the texts in a list are together."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, (dict, list, tuple)):
-        for each in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, dict):
+        yield from _strings([*value, *value.values()])
+    elif isinstance(value, (list, tuple)):
+        for each in value:
             yield from _strings(each)
-
-
-def _listed(texts):
-    if isinstance(texts, (str, bytes)) or not hasattr(texts, "__iter__"):
-        raise TokenizerError(f"texts must be a list of str; got {type(texts).__name__}")
-    return texts
+        yield "".join(each for each in (item.get("text") if isinstance(item, dict) else item for item in value)
+                      if isinstance(each, str))

@@ -7,11 +7,12 @@ way files spell it; which ones are special; and how a vocabulary grows at its en
 import numpy as np
 
 from ..errors import TokenizerError
-from .ids import check_ids, check_text
+from .ids import check_ids, check_text, listed
 from .special import check_special
 
 ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
 ADDITIONAL = "additional_special_tokens"
+LISTS = (ADDITIONAL, "extra_special_tokens")            # two names of the same, the second that of transformers 5
 
 
 def _role(name):
@@ -19,7 +20,7 @@ def _role(name):
         return self._roles[name]
 
     def assign(self, token):
-        if token is not None and token not in self._special_tokens:
+        if token is not None and (not isinstance(token, str) or token not in self._special_tokens):
             raise TokenizerError(f"{name} must be None or a special token of this tokenizer; got {str(token)[:40]!r}; "
                                  f"add_special_tokens({{{name!r}: ...}}) adds it")
         self._roles[name] = token
@@ -110,7 +111,7 @@ class Vocabulary:
 
     def batch_decode(self, batch, errors="replace", skip_special_tokens=False):
         """Return a list of str: what `decode` makes of each row, (B, T) or B rows of any lengths."""
-        return [self.decode(ids, errors, skip_special_tokens) for ids in batch]
+        return [self.decode(ids, errors, skip_special_tokens) for ids in listed(batch, "batch")]
 
     def decode_bytes(self, ids, skip_special_tokens=False):
         """Return the bytes of ids, joined; raise TokenizerError for an id out of range, naming it."""
@@ -141,7 +142,7 @@ class Vocabulary:
         """
         if isinstance(tokens, str):
             return self.convert_tokens_to_ids([tokens])[0]
-        for token in tokens:
+        for token in listed(tokens, "tokens"):
             if not isinstance(token, str) or token not in self._ids:
                 raise TokenizerError(f"tokens must be in the vocabulary of {self.vocab_size}; got {str(token)[:40]!r}")
         return [self._ids[token] for token in tokens]
@@ -155,13 +156,15 @@ class Vocabulary:
         Raises TokenizerError for another key, or for a spelling that an ordinary token has.
         Source: `add_special_tokens` of the transformers library.
         """
-        unknown = set(tokens) - {*ROLES, ADDITIONAL} if isinstance(tokens, dict) else {type(tokens).__name__}
+        unknown = set(tokens) - {*ROLES, *LISTS} if isinstance(tokens, dict) else {type(tokens).__name__}
         if unknown:
-            raise TokenizerError(f"tokens must be a dict of {', '.join(ROLES)}, {ADDITIONAL}; "
-                                 f"got {min(map(str, unknown))}")
-        roles = {role: token for role, token in tokens.items() if role != ADDITIONAL and token is not None}
-        chosen = dict.fromkeys([*roles.values(), *check_special(tokens.get(ADDITIONAL, ()))])
-        added = self._grow([token for token in chosen if token not in self._special_tokens], self._special_tokens)
+            raise TokenizerError(f"tokens must be a dict of {', '.join((*ROLES, *LISTS))}; got {min(map(str, unknown))}")
+        roles = {role: token for role, token in tokens.items() if role in ROLES and token is not None}
+        lists = [check_special(tokens[name]) for name in LISTS if tokens.get(name) is not None]
+        for token in roles.values():
+            check_special([token])
+        chosen = dict.fromkeys([*roles.values(), *(token for tokens in lists for token in tokens)])
+        added = self._grow({token: self._special_tokens for token in chosen if token not in self._special_tokens})
         self._roles.update(roles)
         return added
 
@@ -173,20 +176,21 @@ class Vocabulary:
 
         Raises TokenizerError for a spelling that another kind of token has.
         """
-        new = [token for token in check_special(tokens) if token not in self._added_tokens]
-        return self._grow(new, self._added_tokens)
+        return self._grow({token: self._added_tokens for token in check_special(tokens)
+                           if token not in self._added_tokens})
 
-    def _grow(self, tokens, kind):
-        for token in check_special(tokens):
+    def _grow(self, kinds):
+        """Take up new tokens, a dict, token -> the dict of its kind; return how many they are."""
+        for token in check_special(kinds):
             if token in self._ids:
                 raise TokenizerError(f"a new token must not be in the vocabulary yet; got {token[:40]!r}, "
                                      f"which has the id {self._ids[token]}; choose a rarer spelling")
-        for token in tokens:
+        for token, kind in kinds.items():
             self._ids[token] = kind[token] = self.vocab_size
             self._spellings.append(token)
             self._tokens.append(check_text(token).encode("utf-8"))
         self._tabulate()
-        return len(tokens)
+        return len(kinds)
 
     def _tabulate(self):
         """Keep at hand what each text needs: the tokens and their lengths as arrays, and what is found whole as sets."""

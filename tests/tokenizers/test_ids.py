@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers.pretokenize.blocks import as_texts
-from scratchgpt.tokenizers.ids import check_ids, check_text
+from scratchgpt.tokenizers.ids import check_ids, check_text, listed
 from tests.checks import checks
 
 
@@ -58,3 +58,11 @@ def test_what_is_no_text_is_refused(texts):
 def test_a_str_is_one_text_and_an_iterable_is_many(texts):
     assert list(as_texts(iter(texts))) == texts
     assert list(as_texts("ab")) == ["ab"]
+
+
+@checks(listed)
+def test_one_thing_is_no_list_of_things():
+    assert listed(["a"]) == ["a"] and list(listed(iter("ab"))) == ["a", "b"]
+    for wrong in ("ab", b"ab", 5, None):
+        with pytest.raises(TokenizerError, match="texts must be a list; got"):
+            listed(wrong)

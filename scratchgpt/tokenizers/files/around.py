@@ -41,6 +41,8 @@ def read_around(value, vocab, where):
     for processor in processors:
         if processor["type"] == "ByteLevel":
             found["trim_offsets"] = processor.get("trim_offsets", True)
+            if found["trim_offsets"] and processor.get("add_prefix_space", True):
+                found["trim_offsets"] = "but first"
         else:
             found |= _read_single(processor, vocab, f"{where}: TemplateProcessing")
     return found
@@ -63,7 +65,8 @@ def write_around(tokenizer):
         return [*before, {"Sequence": {"id": text, "type_id": number}}, *after]
     ids = {token: tokenizer.special_tokens[token] for end in ends for token in end}
     return {"type": "Sequence", "processors": [
-        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": tokenizer.trim_offsets, "use_regex": True},
+        {"type": "ByteLevel", "add_prefix_space": tokenizer.trim_offsets == "but first",
+         "trim_offsets": bool(tokenizer.trim_offsets), "use_regex": True},
         {"type": "TemplateProcessing", "single": row("A", 0), "pair": row("A", 0) + row("B", 1),
          "special_tokens": {token: {"id": token, "ids": [ids[token]], "tokens": [token]} for token in ids}}]}
 

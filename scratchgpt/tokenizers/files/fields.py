@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import TokenizerError
+from ...files import read_bytes
 from ..ids import check_text
 
 MAX_BYTES = 64_000_000       # of a vocabulary's file; no known one comes near
@@ -61,22 +62,10 @@ def check_kind(value, tables, where):
     return check_fields(value, {"type": (kind,)} | tables[kind], where)
 
 
-def read_bytes(path, max_bytes=MAX_BYTES):
-    """Return the bytes of a file; raise TokenizerError naming it, also where it has more than max_bytes."""
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise TokenizerError(f"{path}: at most {max_bytes} bytes are read; the file has {size}")
-        return path.read_bytes()
-    except OSError as problem:
-        raise TokenizerError(f"{path}: cannot be read ({problem.strerror})") from None
-
-
 def read_text(path, max_bytes=MAX_BYTES):
-    r"""Return the text of a UTF-8 file, with each \r\n as \n; raise TokenizerError naming it, as `read_bytes` does."""
+    r"""Return the text of a UTF-8 file, with each \r\n as \n; raise TokenizerError naming it."""
     try:
-        return read_bytes(path, max_bytes).decode("utf-8").replace("\r\n", "\n")
+        return read_bytes(path, TokenizerError, max_bytes).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as problem:
         raise TokenizerError(f"{path}: must be UTF-8; byte {problem.start} is not ({problem.reason})") from None
 

@@ -3,6 +3,7 @@
 Before this file: `vocabulary`, `chat`, `tokenizer`, `fields`. After it: the reader knows these files of the
 transformers library, and which of them is right where two speak:
 
+    added_tokens.json        token -> id, as transformers 4 wrote it; read only where added_tokens_decoder is absent
     tokenizer_config.json    all settings. Its added_tokens_decoder, id -> token, says which tokens are found whole
     special_tokens_map.json  the roles once more; read only where tokenizer_config.json has no added_tokens_decoder, and
                              right there, as in transformers
@@ -15,15 +16,16 @@ which the model has no embedding.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from ...errors import TokenizerError
 from ...files import read_json, write_json
-from ..chat.templates import JINJA, TEMPLATES
-from .fields import TOKEN, added_entries, blaming, check_few, check_fields, read_text, token_content
+from .chat_template import TEMPLATE, read_template, template_source
+from .fields import TOKEN, added_entries, blaming, check_few, check_fields, token_content
 from ..ids import check_text
 from ..vocabulary import ADDITIONAL, ROLES
 
-CONFIG, MAP, TEMPLATE = "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"
-MAX_TEMPLATE = 1_000_000                # bytes
+CONFIG, MAP, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 BOUNDLESS = 10 ** 20                    # a model_max_length from here on means that there is none, as in transformers
 LISTS = {ADDITIONAL: (list, None, ...), "extra_special_tokens": (list, dict, None, ...)}    # two names of the same
 SPECIAL = {**dict.fromkeys(ROLES, (str, dict, None, ...)), **LISTS}
@@ -71,15 +73,14 @@ class Settings:
 
     def grow(self, tokenizer):
         """Add the added tokens to a tokenizer whose ids they continue; raise TokenizerError where they do not."""
-        special, _ = self.kinds(self.added)
-        for token, (number, _) in sorted(self.added.items(), key=lambda item: item[1]):
-            if number != tokenizer.vocab_size:
-                raise TokenizerError(f"added_tokens_decoder must go on from id {tokenizer.vocab_size}; "
+        (special, _), kinds = self.kinds(self.added), {}
+        for following, (token, (number, _)) in enumerate(sorted(self.added.items(), key=lambda item: item[1]),
+                                                         tokenizer.vocab_size):
+            if number != following:
+                raise TokenizerError(f"added_tokens_decoder must go on from id {following}; "
                                      f"got {number} for {token[:40]!r}")
-            if token in special:
-                tokenizer.add_special_tokens({ADDITIONAL: [token]})
-            else:
-                tokenizer.add_tokens([token])
+            kinds[token] = tokenizer._special_tokens if token in special else tokenizer._added_tokens
+        tokenizer._grow(kinds)
 
     def apply(self, tokenizer):
         """Set the attributes of a tokenizer that has the tokens, and return it."""
@@ -98,20 +99,20 @@ def read_settings(folder):
     Raises TokenizerError naming the file and the field.
     Source: `from_pretrained` of the transformers library, 5.23.
     """
-    path, map_path, template_path = (Path(folder) / name for name in (CONFIG, MAP, TEMPLATE))
+    path, added_path, map_path = (Path(folder) / name for name in (CONFIG, ADDED, MAP))
     config = check_fields(read_json(path, TokenizerError), TABLE, path, others=True) if path.exists() else {}
     settings = Settings(config=config)
     _read_special(settings, config, path)
     if "added_tokens_decoder" in config:
         settings.added = _read_added(config["added_tokens_decoder"], f"{path}: added_tokens_decoder")
-    elif map_path.exists():
+    elif added_path.exists():
+        entries = check_few(check_fields(read_json(added_path, TokenizerError), {}, added_path, others=True), added_path)
+        settings.added = {token: (_id(number, token, added_path), False) for token, number in entries.items()}
+    if "added_tokens_decoder" not in config and map_path.exists():
         special = check_fields(read_json(map_path, TokenizerError), SPECIAL, map_path, others=True)
         _read_special(settings, special, map_path)
     found = {name: config.get(name) for name in SIMPLE} | {"model_max_length": _read_length(config, path)}
-    template = config.get("chat_template")
-    if template_path.exists():
-        path, template = template_path, read_text(template_path, MAX_TEMPLATE)
-    found["chat_template"] = _read_template(template, path)
+    found["chat_template"] = read_template(folder, config.get("chat_template"), path)
     settings.attributes |= {name: value for name, value in found.items() if value is not None}
     return settings
 
@@ -131,29 +132,21 @@ def write_settings(folder, tokenizer, others, **own):
     roles = {role: getattr(tokenizer, role) for role in ROLES}
     lists = {ADDITIONAL: tokenizer.additional_special_tokens}
     source = template_source(tokenizer.chat_template)
-    optional = {"model_max_length": tokenizer.model_max_length, "chat_template": source}
+    length = tokenizer.model_max_length
+    optional = {"model_max_length": int(length) if isinstance(length, np.integer) else length, "chat_template": source}
     config = {**own, **roles, **lists, **{name: getattr(tokenizer, name) for name in SIMPLE},
               "add_prefix_space": False, "clean_up_tokenization_spaces": False,
               "added_tokens_decoder": {str(entry.pop("id")): entry for entry in added_entries(tokenizer)}}
     config |= {name: value for name, value in optional.items() if value is not None}
+    check_fields(config, TABLE, "the tokenizer", others=True)
+    with blaming("the tokenizer: chat_template"):
+        check_text(source or "")
     special = {role: token for role, token in roles.items() if token is not None} | lists
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in {**others, CONFIG: config, MAP: special}.items():
         write_json(folder / name, document)
     (folder / TEMPLATE).unlink(missing_ok=True)
-
-
-def template_source(template):
-    """Return the Jinja source of a chat template: of a name, of one of the functions of `chat.templates`, or of itself.
-
-    Raises TokenizerError for another function, which cannot be written, and for what is no template.
-    """
-    known = [name for name, function in TEMPLATES.items() if template in (name, function)]
-    if not known and not isinstance(template, (str, type(None))):
-        raise TokenizerError("a chat_template to be saved must be a name, Jinja source, or a function of "
-                             f"scratchgpt.tokenizers.chat; got {str(template)[:60]}; assign Jinja source, or None")
-    return JINJA[known[0]] if known else template
 
 
 def _read_special(settings, fields, where):
@@ -182,22 +175,16 @@ def _read_added(entries, where):
     return added
 
 
+def _id(number, token, where):
+    check_text(token)
+    if type(number) is not int or not 0 <= number < 10 ** 9 or not token:
+        raise TokenizerError(f"{where}: must map tokens to ids; got {number!r:.40} for {token[:40]!r}")
+    return number
+
+
 def _read_length(config, where):
     length = config.get("model_max_length")
     bounded = length is not None and length < BOUNDLESS
     if bounded and (type(length) is not int or length < 1):
         raise TokenizerError(f"{where}: model_max_length must be an integer of at least 1; got {length!r:.40}")
     return length if bounded else None
-
-
-def _read_template(value, where):
-    """The source, or its name; of several templates the one called default, or else none."""
-    if isinstance(value, list):
-        table = {"name": (str,), "template": (str,)}
-        entries = [check_fields(entry, table, f"{where}: chat_template") for entry in value]
-        value = {entry["name"]: entry["template"] for entry in entries}
-    if isinstance(value, dict):
-        value = check_fields(value, {"default": (str, ...)}, f"{where}: chat_template", others=True).get("default")
-    with blaming(f"{where}: chat_template"):
-        source = value if value is None else check_text(value)
-    return next((name for name, known in JINJA.items() if known == source), source)

@@ -14,15 +14,16 @@ special token that nobody writes, such as <|unused_100256|>, stands for each suc
 """
 
 import binascii
+import itertools
 from collections import Counter
 
 from ...errors import TokenizerError
-from ...files import atomic_write
+from ...files import atomic_write, read_bytes
 from ..merges.bytes import spell
-from .fields import read_bytes
 from ..merges.merge import apply_merges
 
-MAX_BYTES, MAX_TOKEN = 16_000_000, 256          # of a file, and of a token in it: o200k_base has 3.6 million, and 128
+MAX_BYTES, MAX_TOKEN = 16_000_000, 10_000       # of a file, and of a token in it: o200k_base has 3.6 million, and 128
+MAX_SPLITS, MAX_WORK = 2_000_000, 10 ** 9       # splits of tokens into tokens; bytes looked at while these are sought
 MAX_UNUSED = 2_000                              # ids that are left out; o200k_base has about twenty
 
 
@@ -34,7 +35,7 @@ def read_ranks(path):
     Raises TokenizerError naming the file and the line.
     Source: `load_tiktoken_bpe` of the tiktoken library.
     """
-    ranks, lines = {}, read_bytes(path, MAX_BYTES).splitlines()
+    ranks, lines = {}, read_bytes(path, TokenizerError, MAX_BYTES).splitlines()
     for number, line in enumerate(lines, 1):
         fields = line.split()
         if not line:
@@ -74,8 +75,10 @@ def from_ranks(ranks, special_tokens=(), where="ranks"):
     tokens = sorted(ranks, key=ranks.get)
     vocab = {spell(token): ranks[token] for token in tokens}
     special = _special(vocab, special_tokens, where)
-    pairs = [(token[:cut], token[cut:]) for token in tokens for cut in range(1, len(token))
-             if token[:cut] in ranks and token[cut:] in ranks]
+    pairs = list(itertools.islice(_splits(tokens, ranks), MAX_SPLITS + 1))
+    if len(pairs) > MAX_SPLITS or sum(len(token) ** 2 for token in tokens) > MAX_WORK:
+        raise TokenizerError(f"{where}: tokens must have at most {MAX_SPLITS} splits into two tokens, and be mostly short; "
+                             "these are more than any vocabulary learned from text")
     return {"vocab": vocab | special, "merges": [(spell(left), spell(right)) for left, right in pairs],
             "ranks": [ranks[left + right] for left, right in pairs], "special_tokens": special, "ignore_merges": True,
             "where": (where, where)}
@@ -117,6 +120,13 @@ def check_ranks(ranks, merges, ignore_merges):
         if not sound:
             raise TokenizerError(f"merges must make each token as tiktoken would; {token!r:.60} ({number}) they do "
                                  "not; save_pretrained keeps any merges")
+
+
+def _splits(tokens, ranks):
+    for token in tokens:
+        for cut in range(1, len(token)):
+            if token[:cut] in ranks and token[cut:] in ranks:
+                yield token[:cut], token[cut:]
 
 
 def _special(vocab, special_tokens, where):

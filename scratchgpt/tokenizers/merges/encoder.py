@@ -19,6 +19,7 @@ from ..pretokenize.patterns import piece_finder
 
 LONG_TEXT = 2_000           # characters from which on a text goes through blocks
 CACHED_PIECES = 1 << 18     # distinct pieces that are remembered between calls
+CACHED_IDS = 1 << 21        # and their ids, together: a piece may be long
 CACHED_LENGTH = 64          # characters; longer pieces are rare, and too large to remember
 TOGETHER_LENGTH = 256       # bytes; longer pieces need so many merges that the others would wait for them
 
@@ -74,7 +75,7 @@ class BPEEncoder:
             if len(owners):
                 those = slice(owners[0], owners[-1] + 1)
                 counts[those] += np.bincount(owners - owners[0], weights=count).astype(np.int64)
-            if len(self._distinct.pieces) > CACHED_PIECES:
+            if len(self._distinct.pieces) > CACHED_PIECES or len(self._ids) > CACHED_IDS:
                 self._forget()
         return np.concatenate(ids), np.cumsum(counts).tolist()
 

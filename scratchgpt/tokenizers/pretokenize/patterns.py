@@ -109,5 +109,5 @@ def _compile(pattern):
                              f"{pattern[:80]!r} does more")
     try:
         return regex.compile(pattern)
-    except (regex.error, OverflowError, RecursionError, MemoryError) as problem:
+    except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as problem:
         raise TokenizerError(f"pattern must be a regular expression; {pattern[:80]!r} is not ({problem})") from None

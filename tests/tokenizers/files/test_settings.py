@@ -10,7 +10,8 @@ from scratchgpt.errors import TokenizerError
 from scratchgpt.tokenizers import AutoTokenizer, BPETokenizer, CharTokenizer
 from scratchgpt.tokenizers.chat.templates import JINJA, TEMPLATES
 from scratchgpt.tokenizers.files.fields import added_entries
-from scratchgpt.tokenizers.files.settings import Settings, read_settings, template_source, write_settings
+from scratchgpt.tokenizers.files.chat_template import read_template, template_source
+from scratchgpt.tokenizers.files.settings import Settings, read_settings, write_settings
 from tests.checks import checks
 
 CONFIG, MAP = "tokenizer_config.json", "special_tokens_map.json"
@@ -99,7 +100,7 @@ def test_the_map_of_special_tokens_is_right_only_where_no_added_tokens_are_given
     assert (tokenizer.bos_token, tokenizer.eos_token) == ("<s>", None)
 
 
-@checks(read_settings, template_source)
+@checks(read_settings, read_template, template_source)
 def test_a_chat_template_is_found_in_each_of_its_places_and_known_by_its_name(tmp_path):
     several = [{"name": "tool_use", "template": "{{ 1 }}"}, {"name": "default", "template": "{{ 2 }}"}]
     assert loaded(tmp_path, {"chat_template": several}).chat_template == "{{ 2 }}"
