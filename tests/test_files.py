@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scratchgpt.errors import CheckpointError, ConfigError, ScratchGPTError, TokenizerError
-from scratchgpt.files import atomic_write, parse_json, read_json, sweep, write_json
+from scratchgpt.files import atomic_write, parse_json, read_bytes, read_json, sweep, write_json
 from tests.checks import checks
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -256,6 +256,21 @@ def test_a_file_that_is_missing_or_a_folder_is_an_error_that_names_it(tmp_path):
     for path in (tmp_path / "missing.json", tmp_path):
         with pytest.raises(TokenizerError, match=f"{path.name}: cannot be read"):
             read_json(path, TokenizerError)
+
+
+@checks(read_bytes, read_json)
+def test_what_could_be_endless_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        for read in (read_bytes, read_json):
+            with pytest.raises(TokenizerError, match=f"{name}: cannot be read .not a regular file"):
+                read(tmp_path / name, TokenizerError)
+    for name in (None, "a\0b"):
+        with pytest.raises(TokenizerError, match="cannot be read"):
+            read_bytes(name, TokenizerError)
+    (tmp_path / "bytes").write_bytes(b"\x00\xff")
+    assert read_bytes(tmp_path / "bytes") == b"\x00\xff"
 
 
 @checks(read_json)

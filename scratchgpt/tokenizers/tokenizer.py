@@ -25,7 +25,7 @@ class Tokenizer(Vocabulary):
     padding_side, truncation_side   "left" or "right"
     model_max_length                int, the length to which a call truncates, or None
     trim_offsets                    whether the offsets of a token leave out the spaces at its ends: True, False, or "but
-                                    first", which keeps one at the beginning of a text
+                                    first", which keeps a single one at the beginning of a text
     chat_template                   what `apply_chat_template` uses: a name, a function, Jinja source, or None
     """
 
@@ -156,7 +156,7 @@ class Tokenizer(Vocabulary):
         if self.trim_offsets:
             before, after = np.array([self._margins(i) for i in ids.tolist()], dtype=np.int64).reshape(-1, 2).T
             if self.trim_offsets == "but first":
-                before = np.maximum(before - (spans[:, 0] == 0), 0)
+                before = np.where((spans[:, 0] == 0) & (before == 1), 0, before)
             spans[:, 0] = np.minimum(spans[:, 0] + before, spans[:, 1])
             spans[:, 1] = np.maximum(spans[:, 1] - after, spans[:, 0])
         return spans

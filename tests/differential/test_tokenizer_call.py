@@ -13,18 +13,19 @@ from tests.checks import checks
 transformers = pytest.importorskip("transformers")
 CORPUS = "the theme of the thesis is the theory, né 🙂 né 🙂 नमस्ते 你好 don't 12  34\n\n  x\n"
 KNOWN = st.characters(exclude_categories=["Cs", "Cn"])
-parts = st.text(KNOWN, max_size=6) | st.sampled_from([" the theory", " né", "🙂", "  ", "<s>", "<tool>", "\n", "नमस्ते", "ab "])
+parts = st.text(KNOWN, max_size=6) | st.sampled_from([" the theory", " né", "🙂", "  ", "<s>", "<tool>", "\n", "\n\n", " ", "नमस्ते", "ab "])
 texts = st.lists(parts, max_size=6).map("".join)
 sides = st.sampled_from(["left", "right"])
 
 
 @pytest.fixture(scope="module", params=[(pattern, bos, eos, trim) for pattern in ("gpt2", "llama3")
-                                        for bos, eos, trim in ((False, False, False), (True, True, True), (True, False, False))])
+                                        for bos, eos, trim in ((False, False, False), (True, True, True),
+                                                               (True, False, "but first"), (False, True, True))])
 def pair(request, tmp_path_factory):
     """A tokenizer of ours, and the same one read by transformers."""
     pattern, bos, eos, trim = request.param
     ours = BPETokenizer.train(CORPUS, 290, pattern, special_tokens=["<s>", "</s>", "<pad>"])
-    ours.add_tokens(["<tool>", "ab "])
+    ours.add_tokens(["<tool>", "ab ", "\n\n"])
     ours.bos_token, ours.eos_token, ours.pad_token = "<s>", "</s>", "<pad>"
     ours.add_bos_token, ours.add_eos_token, ours.trim_offsets = bos, eos, trim
     folder = tmp_path_factory.mktemp("saved")

@@ -74,6 +74,20 @@ def test_training_and_encoding_are_the_textbook_ones_piece_by_piece(corpus, text
 
 
 @checks(BPETokenizer.train)
+@pytest.mark.parametrize("kind", [np.int16, np.uint16, np.int32, np.int64])
+def test_a_vocabulary_size_of_any_integer_type_trains_the_same(kind):
+    assert BPETokenizer.train(CORPUS, kind(340)).merges == BPETokenizer.train(CORPUS, 340).merges
+
+
+@checks(BPETokenizer.train)
+@pytest.mark.parametrize("options", [dict(min_frequency="a"), dict(min_frequency=None), dict(special_tokens=None),
+                                     dict(special_tokens=[5]), dict(pattern=["gpt2"]), dict(pattern=None)])
+def test_options_that_cannot_be_are_refused(options):
+    with pytest.raises(TokenizerError):
+        BPETokenizer.train(CORPUS, 340, **options)
+
+
+@checks(BPETokenizer.train)
 @given(st.lists(repetitive, max_size=4), patterns)
 def test_an_iterable_of_texts_is_counted_text_by_text(texts, pattern):
     trained = BPETokenizer.train(iter(texts), 270, pattern)

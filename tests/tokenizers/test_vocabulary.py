@@ -89,7 +89,9 @@ def test_added_tokens_are_found_in_any_text_but_are_not_special(new, text):
     lambda t: t.add_special_tokens({"pad": "<p>"}), lambda t: t.add_special_tokens(["<p>"]),
     lambda t: t.add_special_tokens({ADDITIONAL: "<p>"}), lambda t: t.add_special_tokens({ADDITIONAL: ["<p>", "<p>"]}),
     lambda t: t.add_special_tokens({"pad_token": "the"}), lambda t: t.add_special_tokens({"pad_token": 5}),
-    lambda t: t.add_special_tokens({"pad_token": ""}), lambda t: t.add_special_tokens({"pad_token": "\ud800"}),
+    lambda t: t.add_special_tokens({"pad_token": ""}), lambda t: t.add_special_tokens({"pad_token": ["x"]}),
+    lambda t: t.add_tokens(None), lambda t: t.add_tokens([None]), lambda t: t.batch_decode(5), lambda t: t.batch_decode("a"),
+    lambda t: t.convert_tokens_to_ids(5), lambda t: t.add_special_tokens({"pad_token": "\ud800"}),
     lambda t: t.add_tokens("abc"), lambda t: t.add_tokens(["new", "Ġthe"]), lambda t: t.add_tokens(["<|endoftext|>"])])
 def test_what_cannot_be_added_is_refused_and_nothing_is_changed(add):
     grown = fresh()
@@ -110,9 +112,17 @@ def test_a_role_is_assigned_to_a_special_token_and_to_nothing_else():
     for wrong in (1, V):
         with pytest.raises(TokenizerError):
             grown.pad_token_id = wrong
-    for wrong in ("the", "<new>", 5):
+    for wrong in ("the", "<new>", 5, ["<|endoftext|>"]):
         with pytest.raises(TokenizerError, match="pad_token must be None or a special token"):
             grown.pad_token = wrong
+
+
+@checks(Vocabulary.add_special_tokens)
+def test_the_list_of_additional_tokens_has_two_names():
+    one, other = fresh(), fresh()
+    one.add_special_tokens({ADDITIONAL: ["<a>"], "pad_token": None})
+    other.add_special_tokens({"extra_special_tokens": ["<a>"], ADDITIONAL: None})
+    assert one.special_tokens == other.special_tokens
 
 
 @checks(Vocabulary)

@@ -1,7 +1,9 @@
 """The settings of a tokenizer in its files: roles, sides, lengths, templates, of both kinds of tokenizer."""
 
 import json
+import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,6 +137,55 @@ def test_what_is_written_can_be_read_however_long_a_token_is_and_too_many_are_re
     tokenizer.add_tokens([f"<{number}>" for number in range(9_997)])
     with pytest.raises(TokenizerError, match="at most 10000 tokens; got 10001"):
         tokenizer.save_pretrained(tmp_path)
+
+
+@checks(write_settings)
+@pytest.mark.parametrize("name, value", [
+    ("model_max_length", "long"), ("chat_template", "\ud800{{ messages }}"), ("padding_side", "up"), ("add_bos_token", 1),
+    ("truncation_side", 5)])
+def test_settings_that_could_not_be_read_again_are_not_written(tmp_path, name, value):
+    tokenizer = char_tokenizer()
+    setattr(tokenizer, name, value)
+    with pytest.raises(TokenizerError, match=name):
+        tokenizer.save_pretrained(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@checks(write_settings, read_settings)
+def test_a_length_may_be_an_integer_of_numpy(tmp_path):
+    tokenizer = char_tokenizer()
+    tokenizer.model_max_length = np.int64(12)
+    tokenizer.save_pretrained(tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).model_max_length == 12
+
+
+@checks(read_settings)
+def test_thousands_of_added_tokens_are_taken_up_in_time(tmp_path):
+    tokenizer = CharTokenizer([chr(i) for i in range(0x4E00, 0x4E00 + 20_000)])
+    tokenizer.add_tokens([f"<{n}>" for n in range(5_000)])
+    tokenizer.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))
+    for number, entry in config["added_tokens_decoder"].items():
+        entry["special"] = int(number) % 2 == 0                 # the two kinds by turns
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    start = time.monotonic()
+    assert AutoTokenizer.from_pretrained(tmp_path).vocab_size == 25_000
+    assert time.monotonic() - start < 10                        # 0.2 s is usual
+
+
+@checks(read_settings, BPETokenizer.from_pretrained)
+def test_added_tokens_json_of_transformers_4_is_read(tmp_path):
+    BPETokenizer.train("the theme of the thesis", 262).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        (tmp_path / name).unlink()
+    (tmp_path / "added_tokens.json").write_text('{"<tool>": 262, "</s>": 263}')
+    (tmp_path / "special_tokens_map.json").write_text('{"eos_token": "</s>"}')
+    read = AutoTokenizer.from_pretrained(tmp_path)
+    assert read.encode("<tool>the")[0] == 262 and read.eos_token_id == 263
+    for wrong in ('{"<tool>": -1}', '{"<tool>": "262"}', '{"": 262}', "[]", '{"<tool>": 300}'):
+        (tmp_path / "added_tokens.json").write_text(wrong)
+        with pytest.raises(TokenizerError):
+            AutoTokenizer.from_pretrained(tmp_path)
 
 
 @checks(write_settings)

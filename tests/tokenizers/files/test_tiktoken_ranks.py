@@ -1,7 +1,9 @@
 """Rank files of tiktoken: their tokens say all merges, and a table of any kind gives what its definition says."""
 
 import base64
+import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,6 +102,25 @@ def test_an_id_that_is_left_out_gets_a_special_token_that_says_so():
 def test_ranks_that_number_wrongly_are_refused(ranks, special, message):
     with pytest.raises(TokenizerError, match=f"^file: .*{message}"):
         BPETokenizer(**from_ranks(ranks, special, "file"))
+
+
+@checks(from_ranks)
+def test_ranks_with_more_splits_than_any_text_makes_are_refused_in_time():
+    letters = np.random.default_rng(0).bytes(300)
+    tokens = {letters[i:j] for i in range(300) for j in range(i + 1, min(i + 256, 300) + 1)} | {bytes([b]) for b in range(256)}
+    ranks = {token: rank for rank, token in enumerate(sorted(tokens, key=len))}
+    start = time.monotonic()
+    with pytest.raises(TokenizerError, match="more than any vocabulary learned from text"):
+        from_ranks(ranks)
+    assert time.monotonic() - start < 30                    # 1 s is usual
+
+
+@checks(BPETokenizer.save_tiktoken, BPETokenizer.from_tiktoken)
+def test_long_tokens_come_back(tmp_path):
+    trained = BPETokenizer.train("-" * 5_000, 266)
+    trained.save_tiktoken(tmp_path / "ranks")
+    again = BPETokenizer.from_tiktoken(tmp_path / "ranks", "gpt2")
+    assert again.encode("-" * 700) == trained.encode("-" * 700)
 
 
 @checks(read_ranks)

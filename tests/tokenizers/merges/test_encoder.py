@@ -58,6 +58,16 @@ def test_a_long_text_goes_through_blocks_and_what_is_remembered_stays_bounded(mo
 
 
 @checks(BPEEncoder)
+def test_long_pieces_are_not_remembered_without_end(monkeypatch):
+    monkeypatch.setattr(encoder, "CACHED_IDS", 5_000)
+    made = BPETokenizer.train("ab ab", 257)._encoder
+    for n in range(5):
+        text = chr(ord("b") + n) * 3_000
+        assert made.encode([text])[0].tolist() == [made._base[ord(text[0])]] * 3_000
+        assert len(made._ids) <= 5_000
+
+
+@checks(BPEEncoder)
 @given(texts, st.integers(0, 2**32))
 def test_dropout_leaves_the_text_and_takes_merges_away(text, seed):
     tokenizer = BPETokenizer.train(text, 300)

@@ -59,7 +59,7 @@ def test_a_name_that_is_not_known_is_no_pattern(pattern):
 
 
 @checks(split, piece_finder)
-@pytest.mark.parametrize("pattern", ["(", "[", "a{2,1}", "(?<n>", r"\p{Nonsense}", "(?P<a>.)(?P<", "*"])
+@pytest.mark.parametrize("pattern", ["(", "[", "a{2,1}", "(?<n>", r"\p{Nonsense}", "(?P<a>.)(?P<", "*", "(?V0V1)a+", "(?au)x+"])
 def test_an_expression_that_is_none_is_refused(pattern):
     with pytest.raises(TokenizerError, match="pattern must be a regular expression"):
         split("text", pattern)
