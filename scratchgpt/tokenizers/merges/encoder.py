@@ -5,6 +5,7 @@ ids, and that they meet: a short text piece by piece with a dict, as anyone woul
 pieces are cut, recognised and replaced by their ids without a step of Python for each of them.
 """
 
+from itertools import islice
 from threading import Lock
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..pretokenize.patterns import piece_finder
 
 LONG_TEXT = 2_000           # characters from which on a text goes through blocks
 CACHED_PIECES = 1 << 18     # distinct pieces that are remembered between calls
+BLOCKS = 16                 # blocks whose new pieces are encoded together
 CACHED_IDS = 1 << 21        # and their ids, together: a piece may be long
 CACHED_LENGTH = 64          # characters; longer pieces are rare, and too large to remember
 TOGETHER_LENGTH = 256       # bytes; longer pieces need so many merges that the others would wait for them
@@ -67,14 +69,16 @@ class BPEEncoder:
         Pieces are numbered, and the ids of these numbers laid out, block by block.
         """
         ids, counts = [np.zeros(0, dtype=ID_DTYPE)], np.zeros(len(texts), dtype=np.int64)
-        for data, starts, ends, owners in byte_pieces(texts, self._pattern):
-            numbers = self._distinct.number(data, starts, ends)
+        numbered = ((self._distinct.number(data, starts, ends), owners)
+                    for data, starts, ends, owners in byte_pieces(texts, self._pattern))
+        while several := list(islice(numbered, BLOCKS)):
             self._encode_new()
-            first, count = self._ends[numbers], np.diff(self._ends)[numbers]
-            ids.append(self._ids[_ranges(first, count)])
-            if len(owners):
-                those = slice(owners[0], owners[-1] + 1)
-                counts[those] += np.bincount(owners - owners[0], weights=count).astype(np.int64)
+            for numbers, owners in several:
+                first, count = self._ends[numbers], np.diff(self._ends)[numbers]
+                ids.append(self._ids[_ranges(first, count)])
+                if len(owners):
+                    those = slice(owners[0], owners[-1] + 1)
+                    counts[those] += np.bincount(owners - owners[0], weights=count).astype(np.int64)
             if len(self._distinct.pieces) > CACHED_PIECES or len(self._ids) > CACHED_IDS:
                 self._forget()
         return np.concatenate(ids), np.cumsum(counts).tolist()
