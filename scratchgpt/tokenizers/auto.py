@@ -7,10 +7,10 @@ byte-level BPE the transformers library, has written, without knowing which kind
 from pathlib import Path
 
 from ..errors import TokenizerError
-from .files import bpe_files
 from . import char
 from .bpe import BPETokenizer
 from .char import CharTokenizer
+from .files import bpe_files
 from .files.settings import read_settings
 
 

@@ -14,15 +14,15 @@ import numpy as np
 
 from ..errors import TokenizerError
 from .files import bpe_files, tiktoken_ranks
-from .pretokenize.blocks import as_texts, byte_pieces
-from .merges.vocabulary import check_vocab, index_merges, numbers_of, token_table
 from .merges.bytes import BYTE_TO_ID, CHARACTERS_IN_ID_ORDER, spell
+from .merges.encoder import BPEEncoder
+from .merges.train import train_merges
+from .merges.vocabulary import check_vocab, index_merges, numbers_of, token_table
+from .pretokenize.blocks import as_texts, byte_pieces
 from .pretokenize.distinct import DistinctPieces
 from .pretokenize.patterns import piece_finder
-from .merges.encoder import BPEEncoder
 from .special import check_special
 from .tokenizer import Tokenizer
-from .merges.train import train_merges
 
 
 class BPETokenizer(Tokenizer):

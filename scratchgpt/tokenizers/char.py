@@ -12,10 +12,10 @@ import numpy as np
 
 from ..errors import TokenizerError
 from ..files import read_json
-from .pretokenize.blocks import as_texts
 from .files.fields import blaming
-from .ids import ID_DTYPE, check_text
 from .files.settings import CONFIG, read_settings, write_settings
+from .ids import ID_DTYPE, check_text
+from .pretokenize.blocks import as_texts
 from .tokenizer import Tokenizer
 
 FILE = "char_vocab.json"

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from ..errors import TokenizerError
 from .bpe import BPETokenizer
-from .merges.bytes import spell
 from .ids import check_text
+from .merges.bytes import spell
+from .merges.train import merge_pair, train_merges
 from .pretokenize.patterns import split
 from .special import split_special
-from .merges.train import merge_pair, train_merges
 
 
 class MergeStep(NamedTuple):

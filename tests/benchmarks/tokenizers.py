@@ -116,6 +116,25 @@ def compare_encoding(text, pattern):
         "tiktoken": lambda: [tiktoken.encode(short) for _ in range(1_000)]}, ROUNDS, warmup=1))
 
 
+def compare_new_pieces(n=1_300_000):
+    """Seconds to encode a text without spaces, of n Han characters in words and sentences, which are nearly all distinct."""
+    rng = np.random.default_rng(0)
+    characters = np.array([chr(0x4E00 + i) for i in range(3_000)])
+    words = ["".join(characters[rng.zipf(1.3, rng.integers(1, 4)) % 3_000]) for _ in range(20_000)]
+    sentences = ["".join(words[i] for i in rng.zipf(1.3, rng.integers(3, 13)) % 20_000) for _ in range(n // 8)]
+    text = "，".join(sentences)[:n]
+    ours = BPETokenizer.train(text[:300_000], 4_096, special_tokens=[SPECIAL])
+    theirs, tiktoken = train_theirs([text[:300_000]], 4_096), tiktoken_of(ours)
+    assert ours.encode(text) == tiktoken.encode(text)
+
+    def first():
+        ours._encoder._forget()
+        return ours.encode(text)
+    seconds = in_turns({"ours, first": first, "tokenizers": lambda: theirs.encode(text).ids,
+                        "tiktoken": lambda: tiktoken.encode(text)}, ROUNDS, warmup=1)
+    show(f"encode {len(text.encode()) / 1e6:.1f} MB of Han characters, nearly all pieces new", seconds, of="ours, first")
+
+
 def show_scaling(paths):
     """Nanoseconds per byte for texts of several sizes, which should be the same."""
     text = read(paths, 100 * MEGABYTE)
@@ -159,14 +178,16 @@ def show(what, seconds, of="ours", goal=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, help="texts; without any, Python source")
-    paths = parser.parse_args().files or list(python_sources())
+    parser.add_argument("--only", choices=["training", "encoding", "new-pieces", "scaling", "memory"])
+    options = parser.parse_args()
+    paths = options.files or list(python_sources())
     text = read(paths, 10 * MEGABYTE)[:10 * MEGABYTE]
+    parts = {"training": lambda: compare_training(text),
+             "encoding": lambda: [compare_encoding(text, pattern) for pattern in ("gpt2", "cl100k")],
+             "new-pieces": compare_new_pieces, "scaling": lambda: show_scaling(paths), "memory": lambda: show_memory(paths)}
     print(f"{len(text.encode()) / 1e6:.1f} MB of text; NumPy {np.__version__}; medians of {ROUNDS} runs in turns")
-    compare_training(text)
-    for pattern in ("gpt2", "cl100k"):
-        compare_encoding(text, pattern)
-    show_scaling(paths)
-    show_memory(paths)
+    for name in [options.only] if options.only else parts:
+        parts[name]()
 
 
 if __name__ == "__main__":

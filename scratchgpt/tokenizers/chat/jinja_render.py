@@ -16,8 +16,8 @@ import threading
 from pathlib import Path
 
 from ...errors import MissingExtraError, TokenizerError
-from . import jinja_worker
 from ..ids import check_text
+from . import jinja_worker
 
 MAX_SOURCE = 1_000_000       # characters; long templates in use have 20,000
 START_SECONDS = 60.0         # what a new process may take to load jinja2 on a busy machine

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from ...errors import TokenizerError
 from ...files import atomic_write, read_json
-from . import tokenizer_json
-from .fields import MAX_BYTES, blaming, check_fields, read_text
 from ..ids import check_text
 from ..pretokenize.patterns import PATTERNS, piece_finder
+from . import tokenizer_json
+from .fields import MAX_BYTES, blaming, check_fields, read_text
 from .settings import CONFIG, Settings, read_settings, write_settings
 
 VOCAB, MERGES, TOKENIZER = "vocab.json", "merges.txt", "tokenizer.json"

@@ -20,10 +20,10 @@ import numpy as np
 
 from ...errors import TokenizerError
 from ...files import read_json, write_json
-from .chat_template import TEMPLATE, read_template, template_source
-from .fields import TOKEN, added_entries, blaming, check_few, check_fields, token_content
 from ..ids import check_text
 from ..vocabulary import ADDITIONAL, ROLES
+from .chat_template import TEMPLATE, read_template, template_source
+from .fields import TOKEN, added_entries, blaming, check_few, check_fields, token_content
 
 CONFIG, MAP, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 BOUNDLESS = 10 ** 20                    # a model_max_length from here on means that there is none, as in transformers

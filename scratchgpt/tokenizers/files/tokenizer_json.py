@@ -17,10 +17,10 @@ The tables below are all that is supported. The rest of what the library can do 
 
 from ...errors import TokenizerError
 from ...files import read_json
-from .around import BYTE_LEVEL, read_around, read_lengths, write_around
-from .fields import MAX_BYTES, TOKEN, added_entries, blaming, check_few, check_fields, check_kind, token_content
 from ..ids import check_text
 from ..pretokenize.patterns import PATTERNS, piece_finder
+from .around import BYTE_LEVEL, read_around, read_lengths, write_around
+from .fields import MAX_BYTES, TOKEN, added_entries, blaming, check_few, check_fields, check_kind, token_content
 from .settings import Settings
 
 DOCUMENT = {"version": ("1.0", ...), "truncation": (dict, None, ...), "padding": (dict, None, ...),

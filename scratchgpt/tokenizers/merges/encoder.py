@@ -11,18 +11,18 @@ from threading import Lock
 import numpy as np
 
 from ...errors import TokenizerError
+from ..ids import ID_DTYPE
 from ..pretokenize.blocks import byte_pieces
 from ..pretokenize.distinct import DistinctPieces
-from ..ids import ID_DTYPE
+from ..pretokenize.patterns import piece_finder
 from .merge import apply_merges
 from .together import MergeTable, apply_merges_together
-from ..pretokenize.patterns import piece_finder
 
 LONG_TEXT = 2_000           # characters from which on a text goes through blocks
-CACHED_PIECES = 1 << 18     # distinct pieces that are remembered between calls
 BLOCKS = 16                 # blocks whose new pieces are encoded together
-CACHED_IDS = 1 << 21        # and their ids, together: a piece may be long
-CACHED_LENGTH = 64          # characters; longer pieces are rare, and too large to remember
+CACHED_PIECES = 1 << 18     # distinct pieces that are remembered between calls
+CACHED_IDS = 1 << 21        # and their ids, all together: a piece may be long
+CACHED_LENGTH = 64          # characters; longer pieces of a short text are rare, and too large to remember
 TOGETHER_LENGTH = 256       # bytes; longer pieces need so many merges that the others would wait for them
 
 

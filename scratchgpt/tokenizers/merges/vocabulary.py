@@ -5,8 +5,8 @@ from 0 to V - 1 once, all 256 bytes present, each merge joining two known tokens
 """
 
 from ...errors import TokenizerError
-from .bytes import CHARACTERS_IN_ID_ORDER, spell, unspell
 from ..ids import check_text
+from .bytes import CHARACTERS_IN_ID_ORDER, spell, unspell
 
 
 def check_vocab(vocab, where="vocab"):

@@ -11,8 +11,8 @@ import numpy as np
 import regex
 
 from ...errors import TokenizerError
-from .cut import STARTS, piece_starts
 from ..ids import check_text
+from .cut import STARTS, piece_starts
 from .patterns import piece_finder
 
 BLOCK = 1 << 18                     # characters cut at a time: all arrays of a block stay in the cache
