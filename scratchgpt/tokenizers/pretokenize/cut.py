@@ -61,7 +61,7 @@ def classify(text):
 
 def _starts_gpt2(classes, points):
     starts = _GPT2[_code(classes, 1)]
-    _cut_contractions(starts, points, _contractions("sdmt", ("ll", "ve", "re")))
+    _cut_contractions(starts, classes, points, _contractions("sdmt", ("ll", "ve", "re")))
     return starts
 
 
@@ -70,7 +70,7 @@ def _starts_cl100k(classes, points, whole_tail=False):
     starts = _CL100K[code]
     _cut_numbers(starts, classes)
     _cut_after_line_ends(starts, classes, np.flatnonzero(_AFTER_LINE_END[code]), whole_tail)
-    _cut_contractions(starts, points, _contractions("sStTmMdD\u017f", ("ll", "ve", "re"), any_case=True))
+    _cut_contractions(starts, classes, points, _contractions("sStTmMdD\u017f", ("ll", "ve", "re"), any_case=True))
     return starts
 
 
@@ -140,13 +140,14 @@ def _contractions(singles, doubles, any_case=False):
     return np.array([*map(ord, singles)]), np.array([ord(a) << 21 | ord(b) for a, b in doubles])
 
 
-def _cut_contractions(starts, points, contractions):
+def _cut_contractions(starts, classes, points, contractions):
     """An apostrophe that starts a piece takes one or two letters with it, and the rest of the word starts anew."""
     singles, doubles = contractions
-    at = np.flatnonzero(starts & (points == ord("'")))
+    at = np.flatnonzero(starts & (points == ord("'")) & (classes == OTHER))
     at = at[at + 1 < len(points)]
-    first = points[at + 1].astype(np.int64)
-    second = points[np.minimum(at + 2, len(points) - 1)] * (at + 2 < len(points))
+    first, second = at + 1, np.minimum(at + 2, len(points) - 1)
+    first = np.where(classes[first] == LETTER, points[first], 0).astype(np.int64)       # 0: no letter of this text
+    second = np.where((classes[second] == LETTER) & (at + 2 < len(points)), points[second], 0)
     single, double = np.isin(first, singles), np.isin(first << 21 | second, doubles)
     starts[at[single | double] + 1] = False
     ends = np.concatenate([at[single] + 2, at[double] + 3])

@@ -43,7 +43,10 @@ def test_every_three_of_the_hard_cases_are_cut_as_by_the_regular_expression():
 
 
 @checks(piece_starts)
-@given(st.lists(texts, min_size=1, max_size=5).filter(lambda several: any(several)), patterns, st.sampled_from("\n '1a."))
+@given(st.lists(texts, min_size=1, max_size=5).filter(any), patterns, st.sampled_from("\n '1asl."))
+@example(["", "S"], "cl100k", "'")
+@example(["'", ""], "gpt2", "s")
+@example(["'l", "l"], "gpt2", "l")
 def test_between_texts_every_piece_ends_whatever_stands_there(several, pattern, separator):
     joined = separator.join(several)
     breaks = [sum(map(len, several[:i + 1])) + i for i in range(len(several) - 1)]
