@@ -25,7 +25,7 @@ class Tokenizer(Vocabulary):
     padding_side, truncation_side   "left" or "right"
     model_max_length                int, the length to which a call truncates, or None
     trim_offsets                    whether the offsets of a token leave out the spaces at its ends: True, False, or "but
-                                    first", which keeps a single one at the beginning of a text
+                                    first", which keeps a single one before the first token
     chat_template                   what `apply_chat_template` uses: a name, a function, Jinja source, or None
     """
 
@@ -145,21 +145,21 @@ class Tokenizer(Vocabulary):
     def _row(self, text, ids, around, cut, room):
         """The ids of one text and their spans, cut at the side `cut`, unless None, and with what is put around it."""
         ids, (before, after) = np.asarray(ids, dtype=ID_DTYPE), around
-        spans = self._spans(text, ids)
+        spans = token_spans(text, self._lengths[ids])
         if cut:
             ids, spans = truncate(ids, room, cut), truncate(spans, room, cut)
+        if self.trim_offsets:
+            self._trim(ids, spans)
         return np.concatenate([before, ids, after]).astype(ID_DTYPE), np.pad(spans, ((len(before), len(after)), (0, 0)))
 
-    def _spans(self, text, ids):
-        """The characters of each token, without the white space at its ends where trim_offsets says so."""
-        spans = token_spans(text, self._lengths[ids])
-        if self.trim_offsets:
-            before, after = np.array([self._margins(i) for i in ids.tolist()], dtype=np.int64).reshape(-1, 2).T
-            if self.trim_offsets == "but first":
-                before = np.where((spans[:, 0] == 0) & (before == 1), 0, before)
-            spans[:, 0] = np.minimum(spans[:, 0] + before, spans[:, 1])
-            spans[:, 1] = np.maximum(spans[:, 1] - after, spans[:, 0])
-        return spans
+    def _trim(self, ids, spans):
+        """Take the white space at the ends of tokens out of their spans, as trim_offsets says."""
+        before, after = np.array([self._margins(i) for i in ids.tolist()], dtype=np.int64).reshape(-1, 2).T
+        if self.trim_offsets == "but first":
+            first = (spans[:, 0] == 0) | (np.arange(len(ids)) == 0)
+            before = np.where(first & (before == 1), 0, before)
+        spans[:, 0] = np.minimum(spans[:, 0] + before, spans[:, 1])
+        spans[:, 1] = np.maximum(spans[:, 1] - after, spans[:, 0])
 
     def _margins(self, number):
         """How many spaces a token has at its two ends; white space of any kind, if it is found whole."""

@@ -1,7 +1,7 @@
 """The call against that of transformers, which reads what we saved: ids, masks, padding, truncation, and offsets."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scratchgpt.tokenizers import BPETokenizer
@@ -38,6 +38,7 @@ def test_a_call_gives_the_ids_masks_and_offsets_of_transformers(pair):
     ours, theirs = pair
 
     @settings(max_examples=60)
+    @example([" the theory"], 4, "right", "left", True, False)
     @given(st.lists(texts, min_size=1, max_size=4), st.integers(2, 12), sides, sides, st.booleans(),
            st.sampled_from([False, True, "max_length"]))
     def agree(several, max_length, padding_side, truncation_side, truncation, padding):
