@@ -32,8 +32,8 @@ def add_to(commands):
     parser.add_argument("--vocab-size", type=whole(1), default=8192, metavar="N",
                         help="tokens, special ones and the 256 bytes included (default: %(default)s)")
     parser.add_argument("--pattern", default="gpt2",
-                        help="what cuts text into pieces, which merges never cross: gpt2, cl100k, llama3, cl100k_base, or a regular "
-                             "expression of your own (default: %(default)s)")
+                        help="what cuts text into pieces, which merges never cross: gpt2, cl100k, llama3, cl100k_base, "
+                             "or a regular expression of your own (default: %(default)s)")
     parser.add_argument("--special-token", action="append", default=[], metavar="TEXT",
                         help="a token that merges never make, such as '<|endoftext|>'; may be given several times")
     parser.add_argument("--min-frequency", type=whole(1), default=1, metavar="N",

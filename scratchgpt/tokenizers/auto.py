@@ -41,8 +41,8 @@ class AutoTokenizer:
         if names & {bpe_files.TOKENIZER, bpe_files.VOCAB, bpe_files.MERGES}:
             return BPETokenizer.from_pretrained(folder)
         if "tokenizer.model" in names:
-            raise TokenizerError(f"{folder / 'tokenizer.model'}: of this file alone no tokenizer is made: if it is a rank "
-                                 "file, as Llama 3's is, BPETokenizer.from_tiktoken reads it; a sentencepiece model is "
-                                 "not supported")
+            raise TokenizerError(f"{folder / 'tokenizer.model'}: of this file alone no tokenizer is made: if it is a "
+                                 "rank file, as Llama 3's is, BPETokenizer.from_tiktoken reads it; a sentencepiece "
+                                 "model is not supported")
         raise TokenizerError(f"{folder}: must hold {bpe_files.TOKENIZER}, or {bpe_files.VOCAB} and {bpe_files.MERGES}, "
                              f"or {char.FILE}; it has none of them")

@@ -36,7 +36,7 @@ class BPETokenizer(Tokenizer):
 
     vocab           dict, token -> id; ordinary tokens in the spelling of `merges.bytes`, as in `vocab.json`
     merges          iterable of (left, right) in the same spelling, or as bytes, first learned first
-    pattern         str, a pre-tokeniser's name: gpt2, cl100k, cl100k_base or llama3; or a regular expression of one's own
+    pattern         str, a pre-tokeniser's name: gpt2, cl100k, cl100k_base, llama3; or a regular expression of one's own
     special_tokens  collection of tokens of vocab; None: those that are neither a byte nor made by a merge
     added_tokens    collection of other tokens of vocab that are found whole in any text, before it is cut into pieces
     ignore_merges   whether a piece that is itself a token is taken whole, as in Llama 3

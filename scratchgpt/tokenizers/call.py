@@ -12,7 +12,8 @@ from ..errors import TokenizerError
 from .ids import ID_DTYPE
 
 SIDES = {"left": "left", "right": "right"}                      # what a caller may say -> what it means
-PADDING = {False: None, None: None, "do_not_pad": None, True: "longest", "longest": "longest", "max_length": "max_length"}
+PADDING = {False: None, None: None, "do_not_pad": None,
+           True: "longest", "longest": "longest", "max_length": "max_length"}
 LONGEST = 1 << 31               # tokens
 TRUNCATION = {False: False, None: False, "do_not_truncate": False, True: True, "longest_first": True}
 

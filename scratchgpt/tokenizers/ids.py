@@ -67,7 +67,7 @@ def check_text(text):
 
 
 def listed(values, name="texts"):
-    """Return values if they are several, in something to iterate over; raise TokenizerError for a str and for one thing.
+    """Return values if they are several, to iterate over; raise TokenizerError for a str and for one thing.
 
     values  such as a list of str, or of rows of ids     name  str, what the error calls them
     """

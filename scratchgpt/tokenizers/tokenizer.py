@@ -16,16 +16,16 @@ from .vocabulary import Vocabulary
 
 
 class Tokenizer(Vocabulary):
-    """Text to ids. A subclass defines `_encode_plain(texts, dropout, rng)`: a list of str -> the ids of each, a list or an
-    array.
+    """Text to ids. A subclass defines `_encode_plain(texts, dropout, rng)`: a list of str -> the ids of each, a list or
+    an array.
 
     Attributes that a caller may assign, besides the roles bos_token, eos_token, unk_token and pad_token:
 
     add_bos_token, add_eos_token    bool, whether a call puts bos_token before a text, and eos_token after it
     padding_side, truncation_side   "left" or "right"
     model_max_length                int, the length to which a call truncates, or None
-    trim_offsets                    whether the offsets of a token leave out the spaces at its ends: True, False, or "but
-                                    first", which keeps a single one before the first token
+    trim_offsets                    whether the offsets of a token leave out the spaces at its ends: True, False,
+                                    or "but first", which keeps a single one before the first token
     chat_template                   what `apply_chat_template` uses: a name, a function, Jinja source, or None
     """
 
@@ -64,8 +64,8 @@ class Tokenizer(Vocabulary):
         return self.convert_ids_to_tokens(self.encode_array(text, allowed_special, disallowed_special, dropout, rng))
 
     def __call__(self, texts, *, padding=False, truncation=False, max_length=None, padding_side=None,
-                 truncation_side=None, add_special_tokens=True, allowed_special=(), disallowed_special="all", dropout=0.0,
-                 rng=None):
+                 truncation_side=None, add_special_tokens=True, allowed_special=(), disallowed_special="all",
+                 dropout=0.0, rng=None):
         """Return an Encoding: ids, mask and offsets of one text, or of a list of texts.
 
         padding             False, "longest" (or True), or "max_length"
@@ -94,7 +94,8 @@ class Tokenizer(Vocabulary):
         batch = collate(rows, padding, padding_side, self.pad_token_id, max_length)
         return Encoding(*(batch[name][0] for name in batch.keys())) if isinstance(texts, str) else batch
 
-    def apply_chat_template(self, messages, chat_template=None, add_generation_prompt=False, tokenize=True, **variables):
+    def apply_chat_template(self, messages, chat_template=None, add_generation_prompt=False, tokenize=True,
+                            **variables):
         """Return a conversation as one text in the form that the model was trained on, or as its ids.
 
         messages               list of {"role": "system", "user" or "assistant", "content": str}
@@ -129,7 +130,8 @@ class Tokenizer(Vocabulary):
         if none_in(texts, allowed | disallowed | self._added):
             return self._encode_plain(texts, dropout, rng)
         layout = [list(self._parts(text, allowed, disallowed)) for text in texts]
-        plain = iter(self._encode_plain([part for parts in layout for kind, part in parts if kind == "plain"], dropout, rng))
+        plain = [part for parts in layout for kind, part in parts if kind == "plain"]
+        plain = iter(self._encode_plain(plain, dropout, rng))
         return [np.concatenate([np.asarray(next(plain) if kind == "plain" else [self._ids[part]], dtype=ID_DTYPE)
                                 for kind, part in parts]) for parts in layout]
 

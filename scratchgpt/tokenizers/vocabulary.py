@@ -33,7 +33,7 @@ def _role_id(name):
 
     def assign(self, number):
         setattr(self, name, None if number is None else self.convert_ids_to_tokens([number])[0])
-    return property(get, assign, doc=f"The id of the {name[:3].upper()} token, or None; may be assigned like the token.")
+    return property(get, assign, doc=f"The id of the {name[:3].upper()} token, or None; may be assigned like it.")
 
 
 class Vocabulary:
@@ -158,7 +158,8 @@ class Vocabulary:
         """
         unknown = set(tokens) - {*ROLES, *LISTS} if isinstance(tokens, dict) else {type(tokens).__name__}
         if unknown:
-            raise TokenizerError(f"tokens must be a dict of {', '.join((*ROLES, *LISTS))}; got {min(map(str, unknown))}")
+            raise TokenizerError(f"tokens must be a dict of {', '.join((*ROLES, *LISTS))}; "
+                                 f"got {min(map(str, unknown))}")
         roles = {role: token for role, token in tokens.items() if role in ROLES and token is not None}
         lists = [check_special(tokens[name]) for name in LISTS if tokens.get(name) is not None]
         for token in roles.values():
@@ -193,7 +194,7 @@ class Vocabulary:
         return len(kinds)
 
     def _tabulate(self):
-        """Keep at hand what each text needs: the tokens and their lengths as arrays, and what is found whole as sets."""
+        """Keep at hand what each text needs: tokens and their lengths as arrays, and what is found whole as sets."""
         self._special, self._added = frozenset(self._special_tokens), frozenset(self._added_tokens)
         self._token_array = np.array(self._tokens, dtype=object)
         self._lengths = np.array([len(token) for token in self._tokens])

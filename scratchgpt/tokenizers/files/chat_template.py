@@ -1,7 +1,7 @@
 """The chat template of a folder.
 
-Before this file: `chat.templates`, `fields`. After it: the reader knows the three places where a template may stand: as a
-string or a list of named ones in `tokenizer_config.json`, and in a file of its own, `chat_template.jinja`.
+Before this file: `chat.templates`, `fields`. After it: the reader knows the three places where a template may stand: as
+a string or a list of named ones in `tokenizer_config.json`, and in a file of its own, `chat_template.jinja`.
 """
 
 from pathlib import Path

@@ -92,9 +92,9 @@ def added_entries(tokenizer):
     Readers look for tokens that are "normalized" after the others, as here for added ones after special ones.
     Raises TokenizerError where there are more than would be read again.
     """
-    every, special = check_few(tokenizer.found_whole, "special and added tokens"), tokenizer.special_tokens.keys()
-    return [{"id": every[token], "content": token, **FLAGS, "normalized": token not in special, "special": token in special}
-            for token in sorted(every, key=every.get)]
+    every, special = check_few(tokenizer.found_whole, "special and added tokens"), tokenizer.special_tokens
+    return [{"id": every[token], "content": token, **FLAGS,
+             "normalized": token not in special, "special": token in special} for token in sorted(every, key=every.get)]
 
 
 @contextmanager

@@ -106,8 +106,9 @@ def read_settings(folder):
     if "added_tokens_decoder" in config:
         settings.added = _read_added(config["added_tokens_decoder"], f"{path}: added_tokens_decoder")
     elif added_path.exists():
-        entries = check_few(check_fields(read_json(added_path, TokenizerError), {}, added_path, others=True), added_path)
-        settings.added = {token: (_id(number, token, added_path), False) for token, number in entries.items()}
+        entries = check_fields(read_json(added_path, TokenizerError), {}, added_path, others=True)
+        settings.added = {token: (_id(number, token, added_path), False)
+                          for token, number in check_few(entries, added_path).items()}
     if "added_tokens_decoder" not in config and map_path.exists():
         special = check_fields(read_json(map_path, TokenizerError), SPECIAL, map_path, others=True)
         _read_special(settings, special, map_path)

@@ -75,9 +75,10 @@ def from_ranks(ranks, special_tokens=(), where="ranks"):
     tokens = sorted(ranks, key=ranks.get)
     vocab = {spell(token): ranks[token] for token in tokens}
     special = _special(vocab, special_tokens, where)
-    pairs = list(itertools.islice(_splits(tokens, ranks), MAX_SPLITS + 1))
-    if len(pairs) > MAX_SPLITS or sum(len(token) ** 2 for token in tokens) > MAX_WORK:
-        raise TokenizerError(f"{where}: tokens must have at most {MAX_SPLITS} splits into two tokens, and be mostly short; "
+    work = sum(len(token) ** 2 for token in tokens)
+    pairs = [] if work > MAX_WORK else list(itertools.islice(_splits(tokens, ranks), MAX_SPLITS + 1))
+    if work > MAX_WORK or len(pairs) > MAX_SPLITS:
+        raise TokenizerError(f"{where}: tokens must be mostly short, with at most {MAX_SPLITS} splits into two tokens; "
                              "these are more than any vocabulary learned from text")
     return {"vocab": vocab | special, "merges": [(spell(left), spell(right)) for left, right in pairs],
             "ranks": [ranks[left + right] for left, right in pairs], "special_tokens": special, "ignore_merges": True,

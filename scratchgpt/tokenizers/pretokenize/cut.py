@@ -168,7 +168,7 @@ def _cut_after_line_ends(starts, classes, places, whole_tail):
     """White space after a line end starts a piece if that line end is the last one of its run of white space, or if it
     belongs to the punctuation before it. Elsewhere the piece goes on to the last line end of the run.
 
-    places      indices of white space right after a line end and not right before something else, which the table settles
+    places      indices of white space right after a line end, but not right before something else (see the table)
     whole_tail  whether the white space at the end of a text is one piece
     """
     if not places.size:

@@ -15,9 +15,9 @@ A pattern is a list of alternatives, tried in order at each place:
     `\s+`                       what white space is left
 
 These patterns are the definition; `cut` finds the same pieces faster. There are two of cl100k: as it was published, and
-Llama 3's files have it; and cl100k_base, as the tiktoken library has it today (0.14), which takes white space at the end
-of a text as one piece even where a line end is in it. A pattern may also be the caller's own, or come from a file: such
-a one is not trusted, and its time is bounded.
+Llama 3's files have it; and cl100k_base, as the tiktoken library has it today (0.14), which takes white space at the
+end of a text as one piece even where a line end is in it. A pattern may also be the caller's own, or come from a file:
+such a one is not trusted, and its time is bounded.
 """
 
 import math
