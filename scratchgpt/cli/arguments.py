@@ -37,6 +37,15 @@ def number(low, high=float("inf"), low_open=False, high_open=False):
     return parse
 
 
+def decode(data, where):
+    """The text of bytes in UTF-8, line ends as they are; raises DataError naming where they come from, if it is not."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise DataError(f"{where}: must be UTF-8 text; byte {problem.start} is not: convert it, for instance with "
+                        "iconv -t UTF-8") from None
+
+
 def read_text(path):
     """The text of a UTF-8 file, its line ends as they are.
 
@@ -44,12 +53,9 @@ def read_text(path):
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = decode(path.read_bytes(), path)
     except OSError as problem:
         raise DataError(f"{path}: cannot be read ({problem.strerror}); name a text file") from None
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{path}: must be UTF-8 text; byte {problem.start} is not: convert it, for instance with "
-                        "iconv -t UTF-8") from None
     if not text:
         raise DataError(f"{path}: is empty; name a file with text in it")
     return text

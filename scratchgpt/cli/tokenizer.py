@@ -7,9 +7,9 @@ The two larger commands have their own files, `train_tokenizer.py` and `inspect_
 import sys
 from pathlib import Path
 
-from ..errors import DataError, TokenizerError
+from ..errors import TokenizerError
 from ..tokenizers import AutoTokenizer
-from . import inspect_tokenizer, train_tokenizer
+from . import arguments, inspect_tokenizer, train_tokenizer
 
 
 def add_to(commands):
@@ -79,11 +79,7 @@ def decode(options):
 def read(path):
     """The text of a UTF-8 file, or of standard input for None; it may be empty. Raises DataError for other bytes."""
     data = sys.stdin.buffer.read() if path is None else Path(path).read_bytes()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{path or 'standard input'}: must be UTF-8 text; byte {problem.start} is not: convert it, for "
-                        "instance with iconv -t UTF-8") from None
+    return arguments.decode(data, path or "standard input")
 
 
 def _token_lines(tokenizer, text):

@@ -48,8 +48,8 @@ class Optimizer:
         """
         for p, averages in zip(self.parameters, self.state):
             if any(average.shape != p.shape for average in averages.values()):
-                raise ConfigError(f"running averages must have the shape of their parameter; got {p.shape} for one that had "
-                                  "another; make a new optimizer after resize_embedding")
+                raise ConfigError("running averages must have the shape of their parameter; "
+                                  f"got {p.shape} for one that had another; make a new optimizer after resize_embedding")
         self.steps += 1
         for p, averages, weight_decay in zip(self.parameters, self.state, self.weight_decays):
             if p.grad is not None:

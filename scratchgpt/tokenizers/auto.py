@@ -7,8 +7,8 @@ byte-level BPE the transformers library, has written, without knowing which kind
 from pathlib import Path
 
 from ..errors import TokenizerError
-from . import char
 from .bpe import BPETokenizer
+from .char import FILE as CHARACTERS
 from .char import CharTokenizer
 from .files import bpe_files
 from .files.settings import read_settings
@@ -33,10 +33,10 @@ class AutoTokenizer:
         folder = Path(folder)
         if not folder.is_dir():
             raise TokenizerError(f"{folder}: must be a folder with a tokenizer's files; there is none")
-        names = {name for name in (char.FILE, bpe_files.TOKENIZER, bpe_files.VOCAB, bpe_files.MERGES, "tokenizer.model")
+        names = {name for name in (CHARACTERS, bpe_files.TOKENIZER, bpe_files.VOCAB, bpe_files.MERGES, "tokenizer.model")
                  if (folder / name).exists()}
         named = read_settings(folder).config.get("tokenizer_class")
-        if named == CharTokenizer.__name__ or named is None and names == {char.FILE}:
+        if named == CharTokenizer.__name__ or named is None and names == {CHARACTERS}:
             return CharTokenizer.from_pretrained(folder)
         if names & {bpe_files.TOKENIZER, bpe_files.VOCAB, bpe_files.MERGES}:
             return BPETokenizer.from_pretrained(folder)
@@ -45,4 +45,4 @@ class AutoTokenizer:
                                  "rank file, as Llama 3's is, BPETokenizer.from_tiktoken reads it; a sentencepiece "
                                  "model is not supported")
         raise TokenizerError(f"{folder}: must hold {bpe_files.TOKENIZER}, or {bpe_files.VOCAB} and {bpe_files.MERGES}, "
-                             f"or {char.FILE}; it has none of them")
+                             f"or {CHARACTERS}; it has none of them")

@@ -61,9 +61,7 @@ class BPETokenizer(Tokenizer):
         super().__init__(spellings, tokens, special, added)
         self._pattern, self._ignore_merges = pattern, bool(ignore_merges)
         base = [vocab[spell(bytes([byte]))] for byte in range(256)]
-        apart = set(self.found_whole.values())
-        whole = {token: i for i, token in enumerate(tokens) if i not in apart} if ignore_merges else {}
-        self._encoder = BPEEncoder(pattern, base, self._merges, whole)
+        self._encoder = BPEEncoder(pattern, base, self._merges, self._ordinary() if ignore_merges else {})
 
     @classmethod
     def train(cls, texts, vocab_size, pattern="gpt2", special_tokens=(), min_frequency=1, on_progress=None):
@@ -142,8 +140,7 @@ class BPETokenizer(Tokenizer):
         It holds neither the pattern nor special tokens; hand `PATTERNS[tokenizer.pattern]` and
         `tokenizer.special_tokens` to `tiktoken.Encoding`. Raises TokenizerError where tiktoken would give other ids.
         """
-        apart = set(self.found_whole.values())
-        ranks = {token: number for number, token in enumerate(self._tokens) if number not in apart}
+        ranks = self._ordinary()
         tiktoken_ranks.check_ranks(ranks, self._merges, self.ignore_merges)
         tiktoken_ranks.write_ranks(path, ranks)
 
@@ -161,6 +158,11 @@ class BPETokenizer(Tokenizer):
         """
         ranks = tiktoken_ranks.read_ranks(path)
         return cls(pattern=pattern, **tiktoken_ranks.from_ranks(ranks, special_tokens, str(path)))
+
+    def _ordinary(self):
+        """The tokens that are not found whole: dict, bytes -> id."""
+        apart = set(self.found_whole.values())
+        return {token: number for number, token in enumerate(self._tokens) if number not in apart}
 
     def _encode_plain(self, texts, dropout, rng):
         if dropout or rng is not None:

@@ -14,7 +14,6 @@ from .ids import check_text
 from .merges.bytes import spell
 from .merges.train import merge_pair, train_merges
 from .pretokenize.patterns import split
-from .special import split_special
 
 
 class MergeStep(NamedTuple):

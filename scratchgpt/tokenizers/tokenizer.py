@@ -86,7 +86,7 @@ class Tokenizer(Vocabulary):
         if max_length is not None and cut is None and padding != "max_length":
             raise TokenizerError(f"max_length={max_length} needs truncation=True, padding=\"max_length\", or both")
         max_length = self.model_max_length if max_length is None else max_length
-        around = self._around() if add_special_tokens else ([], [])
+        around = [self.convert_tokens_to_ids(end) for end in self._around()] if add_special_tokens else ([], [])
         room = room_for(max_length, sum(map(len, around))) if cut or padding == "max_length" else None
         several = [texts] if isinstance(texts, str) else list(listed(texts))
         encoded = self._encode_texts(several, allowed_special, disallowed_special, dropout, rng)
@@ -171,12 +171,12 @@ class Tokenizer(Vocabulary):
         return len(token) - len(token.lstrip(blank)), len(token) - len(token.rstrip(blank))
 
     def _around(self):
-        """The ids that a call puts before a text, and after it."""
+        """The tokens that are put before a text, and after it: two lists of at most one special token."""
         ends = []
         for wanted, role in ((self.add_bos_token, "bos_token"), (self.add_eos_token, "eos_token")):
             if wanted and self._roles[role] is None:
                 raise TokenizerError(f"add_{role} needs a {role}; got none; assign tokenizer.{role}")
-            ends.append([self._special_tokens[self._roles[role]]] if wanted else [])
+            ends.append([self._roles[role]] if wanted else [])
         return ends
 
 

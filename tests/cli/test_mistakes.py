@@ -16,7 +16,7 @@ from tests.checks import checks
 from tests.cli.support import SMALL, TEXT, refused
 
 
-@checks(cli.main, arguments.read_text, arguments.whole, arguments.number)
+@checks(cli.main, arguments.decode, arguments.read_text, arguments.whole, arguments.number)
 @pytest.mark.parametrize("argv, says", [
     (["train", "missing.txt"], "missing.txt"),
     (["train", "empty.txt"], "is empty"),

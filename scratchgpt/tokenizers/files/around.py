@@ -53,12 +53,7 @@ def write_around(tokenizer):
 
     Raises TokenizerError where a token is to be added and there is none.
     """
-    ends = [[], []]
-    for role, end in zip(ROLES, ends):
-        if getattr(tokenizer, f"add_{role}"):
-            if getattr(tokenizer, role) is None:
-                raise TokenizerError(f"add_{role} needs a {role}; got none; assign tokenizer.{role}")
-            end.append(getattr(tokenizer, role))
+    ends = tokenizer._around()
 
     def row(text, number):
         before, after = ([{"SpecialToken": {"id": token, "type_id": number}} for token in end] for end in ends)

@@ -9,7 +9,6 @@ does not allow is one TokenizerError that names the file and the field.
 """
 
 from contextlib import contextmanager
-from pathlib import Path
 
 from ...errors import TokenizerError
 from ...files import read_bytes

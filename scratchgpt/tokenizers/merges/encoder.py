@@ -74,7 +74,8 @@ class BPEEncoder:
         while several := list(islice(numbered, BLOCKS)):
             self._encode_new()
             for numbers, owners in several:
-                first, count = self._ends[numbers], np.diff(self._ends)[numbers]
+                first = self._ends[numbers]
+                count = self._ends[numbers + 1] - first
                 ids.append(self._ids[_ranges(first, count)])
                 if len(owners):
                     those = slice(owners[0], owners[-1] + 1)

@@ -149,7 +149,7 @@ class _Chain:
         before, after = np.arange(-1, len(ids) - 1), np.arange(1, len(ids) + 1)
         before[ends - lengths], after[ends - 1] = -1, -1                    # no place
         left = np.flatnonzero(after >= 0)
-        pairs = ids[left] * base + ids[left + 1 if left.size else left]
+        pairs = ids[left] * base + ids[left + 1]
         order = np.argsort(pairs, kind="stable")
         distinct, first = np.unique(pairs[order], return_index=True)
         counts = np.diff(np.append(0, np.cumsum(weight[left][order]))[np.append(first, len(order))])

@@ -57,7 +57,7 @@ class DistinctPieces:
         unknown = np.flatnonzero(found < 0)
         if unknown.size:
             first = np.sort(np.unique(hashes[unknown], return_index=True)[1])
-            self._add(data, unknown[first], starts, lengths, columns, hashes)
+            self._add(data, unknown[first], starts, lengths, hashes)
             found[unknown] = self._find(hashes[unknown])
         same = self._lengths[found] == lengths
         for k, (places, words) in enumerate(columns):
@@ -100,7 +100,7 @@ class DistinctPieces:
             numbers = numbers[self._slots[slots] != numbers]
             step += 1
 
-    def _add(self, data, chosen, starts, lengths, columns, hashes):
+    def _add(self, data, chosen, starts, lengths, hashes):
         """Take up the chosen pieces, whose hashes are new and distinct."""
         numbers = np.arange(len(chosen)) + len(self.pieces)
         starts, lengths = starts[chosen], lengths[chosen]
