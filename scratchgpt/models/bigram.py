@@ -1,24 +1,22 @@
 """The bigram model: the smallest language model there is. Before: `language_model`. After: what a GPT must beat."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import ConfigError
 from ..layers import Embedding
+from .config import ModelConfig
 from .language_model import LanguageModel
 
 
 @dataclass(frozen=True)
-class BigramConfig:
+class BigramConfig(ModelConfig):
     """vocab_size: the number V of distinct tokens."""
 
     vocab_size: int
     model_type: ClassVar[str] = "bigram"
 
     def __post_init__(self):
-        V = self.vocab_size
-        if not isinstance(V, int) or isinstance(V, bool) or not 1 <= V < 1 << 31:
-            raise ConfigError(f"vocab_size must be an integer from 1 to 2^31 - 1; got {V!r}")
+        self._check_whole("vocab_size")
 
     @property
     def num_parameters(self):
@@ -29,15 +27,6 @@ class BigramConfig:
     def num_tensors(self):
         """1: the table."""
         return 1
-
-    def to_dict(self):
-        """As config.json has it."""
-        return {"model_type": self.model_type, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, values):
-        """From config.json."""
-        return cls(values["vocab_size"])
 
 
 class BigramLM(LanguageModel):

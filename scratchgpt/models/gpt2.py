@@ -4,14 +4,14 @@ Before this file: `layers.block`, `language_model`. After it: the whole of a GPT
 """
 
 import math
-import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ..cache import KVCache
 from ..errors import ConfigError
 from ..layers import (ACTIVATIONS, MLP, Block, Checkpoint, Dropout, Embedding, FusedProjections, LayerNorm,
                       LearnedPositions, Linear, MultiHeadAttention)
+from .config import ModelConfig
 from .language_model import LanguageModel
 
 PRESETS = {"gpt2": dict(n_layer=12, n_embd=768, n_head=12),
@@ -20,11 +20,8 @@ PRESETS = {"gpt2": dict(n_layer=12, n_embd=768, n_head=12),
            "gpt2-xl": dict(n_layer=48, n_embd=1600, n_head=25)}
 
 
-LARGEST = sys.float_info.max          # JSON may hold integers that no float can
-
-
 @dataclass(frozen=True)
-class GPT2Config:
+class GPT2Config(ModelConfig):
     """The sizes of a GPT-2, under the names of the field's config.json; the defaults are the smallest published one.
 
     n_inner None means 4 n_embd. The dropout probabilities act only where a generator is handed to the model.
@@ -43,30 +40,18 @@ class GPT2Config:
     embd_pdrop: float = 0.1
     attn_pdrop: float = 0.1
     model_type: ClassVar[str] = "gpt2"
-    # keys of foreign config.json files that change the mathematics, and the only values that are supported
-    FIXED: ClassVar[dict] = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False,
-                             "add_cross_attention": False, "tie_word_embeddings": True}
+    architecture: ClassVar[str] = "GPT2LMHeadModel"
+    FIXED: ClassVar[dict] = {"scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,),
+                             "add_cross_attention": (False,), "tie_word_embeddings": (True,)}
 
     def __post_init__(self):
-        for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner"):
-            value = getattr(self, name)
-            if value is None and name == "n_inner":
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 1 << 31:
-                raise ConfigError(f"{name} must be an integer from 1 to 2^31 - 1; got {value!r}")
-        if self.n_embd % self.n_head:
-            raise ConfigError(f"n_embd must be divisible by n_head; got n_embd={self.n_embd}, n_head={self.n_head}")
-        if self.activation_function not in tuple(ACTIVATIONS):
-            raise ConfigError(f"activation_function must be one of {', '.join(ACTIVATIONS)}; "
-                              f"got {self.activation_function!r}")
-        for names, kind, fits in (
-                (("layer_norm_epsilon",), "a finite number > 0", lambda value: 0 < value <= LARGEST),
-                (("initializer_range",), "a finite number >= 0", lambda value: 0 <= value <= LARGEST),
-                (("resid_pdrop", "embd_pdrop", "attn_pdrop"), "a probability below 1", lambda value: 0 <= value < 1)):
-            for name in names:
-                value = getattr(self, name)
-                if not isinstance(value, (int, float)) or not fits(value):
-                    raise ConfigError(f"{name} must be {kind}; got {value!r}")
+        self._check_whole("vocab_size", "n_positions", "n_embd", "n_layer", "n_head",
+                          *(() if self.n_inner is None else ("n_inner",)))
+        self._check_divides("n_head", "n_embd")
+        self._check_choice("activation_function", ACTIVATIONS)
+        self._check_positive("layer_norm_epsilon")
+        self._check_at_least_zero("initializer_range")
+        self._check_dropout("resid_pdrop", "embd_pdrop", "attn_pdrop")
 
     @classmethod
     def preset(cls, name, **changes):
@@ -85,18 +70,6 @@ class GPT2Config:
     def num_tensors(self):
         """12 L + 4: how many arrays those numbers are in."""
         return 12 * self.n_layer + 4
-
-    def to_dict(self):
-        """As config.json has it."""
-        return {"model_type": self.model_type, "architectures": ["GPT2LMHeadModel"], **asdict(self), **self.FIXED}
-
-    @classmethod
-    def from_dict(cls, values):
-        """From config.json. Raises ConfigError naming a key that changes the mathematics and is not supported."""
-        for key, only in cls.FIXED.items():
-            if values.get(key, only) != only:
-                raise ConfigError(f"{key} must be {only} here; got {values[key]!r}")
-        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
 class GPT2(LanguageModel):

@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from .. import backend
-from ..checkpoint.pretrained import load_pretrained, save_pretrained
 from ..errors import DataError
 from ..layers import CrossEntropy
-from ..module import Module, normal
+from ..module import normal
+from .pretrained_model import PretrainedModel
 
 
-class LanguageModel(Module):
+class LanguageModel(PretrainedModel):
     """Scores for the next token at every position, and with them the probability of a text.
 
         p(x_1 .. x_T) = prod_t p(x_t | x_1 .. x_{t-1})        p(x_{t+1} = v | x_1 .. x_t) = softmax(logits_t)_v
@@ -54,7 +54,7 @@ class LanguageModel(Module):
         returns loss () and backward(dloss=1.0), which adds d(dloss * loss) to every `Parameter.grad`
         """
         logits, logits_back = self.forward(ids, rng=rng)
-        targets = self._check_targets(targets, logits.shape[:-1], ignore_index)
+        targets = self._tokens("targets", targets, self.config.vocab_size, logits.shape[:-1], ignore_index)
         loss, loss_back = CrossEntropy(ignore_index, label_smoothing)(logits, targets)
         return loss, lambda dloss=1.0: logits_back(loss_back(dloss))
 
@@ -81,11 +81,6 @@ class LanguageModel(Module):
     def _inference(self, ids, cache=None, **views):
         """The trunk, with every backward dropped at once."""
         return self._trunk(self.check_ids(ids, 0 if cache is None else len(cache)), deque(maxlen=0), cache=cache, **views)
-
-    @property
-    def num_parameters(self):
-        """How many numbers are learned; a tied head counts once."""
-        return sum(parameter.size for parameter in self.parameters())
 
     def resize_embedding(self, vocab_size, rng=None):
         """Give the model `vocab_size` tokens: at the end new ones come, or old ones go; all others stay as they are.
@@ -116,38 +111,13 @@ class LanguageModel(Module):
             parameter.grad = parameter._spare = None
         self.config = config
 
-    def save_pretrained(self, folder):
-        """Write `config.json` and `model.safetensors`, under the field's names, each file whole or not at all."""
-        save_pretrained(self, folder)
-
-    @classmethod
-    def from_pretrained(cls, folder):
-        """Read what `save_pretrained` wrote. Raises CheckpointError or ConfigError naming the file and the field."""
-        return load_pretrained(cls, folder)
-
     def check_ids(self, ids, past=0):
         """ids as a (B, T) integer array on the model's device, or a DataError that says what is wrong with them."""
-        ids = _as_array("ids", ids)
-        if ids.size == 0:
-            raise DataError(f"ids must hold at least one token; got {ids.shape}")
-        if ids.ndim != 2 or ids.dtype.kind not in "iu":
-            raise DataError(f"ids must be integers (B, T); got {ids.dtype} {ids.shape}")
-        _check_range("ids", ids, self.config.vocab_size)
+        ids = self._tokens("ids", ids, self.config.vocab_size)
         if self.n_positions is not None and past + ids.shape[1] > self.n_positions:
             raise DataError(f"a text must fit the context of n_positions={self.n_positions} tokens; "
                             f"got {past + ids.shape[1]}")
-        return backend.asarray(ids, like=self._like())
-
-    def _like(self):
-        """An array of the model's backend."""
-        return next(self.named_parameters())[1].data
-
-    def _check_targets(self, targets, shape, ignore_index):
-        targets = _as_array("targets", targets)
-        if targets.shape != shape or targets.dtype.kind not in "iu":
-            raise DataError(f"targets must be integers of the shape of ids {shape}; got {targets.dtype} {targets.shape}")
-        _check_range("targets", targets, self.config.vocab_size, ignore_index)
-        return backend.asarray(targets, like=self._like())
+        return ids
 
 
 def _resize(array, axis, length, rng, std):
@@ -161,21 +131,3 @@ def _resize(array, axis, length, rng, std):
     else:
         new = backend.asarray(normal(shape, std, rng), array.dtype, like=array)
     return np.concatenate([array, new], axis)
-
-
-def _as_array(name, ids):
-    """Lists and what else a caller may hand in, as an array; arrays as they are, on their device."""
-    try:
-        return ids if hasattr(ids, "dtype") else np.asarray(ids)
-    except ValueError:
-        raise DataError(f"{name} must be integers (B, T), all rows of one length; got rows of several") from None
-
-
-def _check_range(name, ids, V, ignore_index=None):
-    """Out-of-range ids would wrap silently, the negative ones on a CPU, all of them on a GPU."""
-    ids = backend.to_host(ids)
-    outside = (ids < 0) | (ids >= V)
-    if ignore_index is not None:
-        outside &= ids != ignore_index
-    if outside.any():
-        raise DataError(f"{name} must be in [0, vocab_size={V}); got {int(ids[outside].flat[0])}")

@@ -1,0 +1,62 @@
+"""What every model here can do, whatever it models: be counted, be saved, be found again, and refuse wrong ids.
+
+Before this file: `module`, `checkpoint`, `config`. After it: a model is a Module with a config; the two together are a
+folder.
+"""
+
+import numpy as np
+
+from .. import backend
+from ..checkpoint.pretrained import load_pretrained, save_pretrained
+from ..errors import DataError
+from ..module import Module
+
+
+class PretrainedModel(Module):
+    """A model p(y | x; w): its config says which function, its parameters w what it has learned.
+
+    Subclasses name `config_class` and set `config`; their constructor is (config, *, rng).
+    Source: Wolf et al. 2019, arXiv:1910.03771, for the folder that holds both.
+    """
+
+    config_class = None
+
+    @property
+    def num_parameters(self):
+        """How many numbers are learned; a tied head counts once."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def save_pretrained(self, folder):
+        """Write `config.json` and `model.safetensors`, under the field's names, each file whole or not at all."""
+        save_pretrained(self, folder)
+
+    @classmethod
+    def from_pretrained(cls, folder):
+        """Read what `save_pretrained` wrote. Raises CheckpointError or ConfigError naming the file and the field."""
+        return load_pretrained(cls, folder)
+
+    def _like(self):
+        """An array of the model's backend."""
+        return next(self.named_parameters())[1].data
+
+    def _tokens(self, name, ids, vocab_size, shape=None, ignore_index=None):
+        """ids as integers (B, T) in [0, vocab_size) on the model's device, or a DataError that says what is wrong.
+
+        shape  what they must have; None: any (B, T) with at least one token     ignore_index  is allowed besides
+        """
+        try:
+            ids = ids if hasattr(ids, "dtype") else np.asarray(ids)
+        except ValueError:
+            raise DataError(f"{name} must be integers (B, T), all rows of one length; got rows of several") from None
+        if shape is None and ids.size == 0:
+            raise DataError(f"{name} must hold at least one token; got {ids.shape}")
+        if ids.dtype.kind not in "iu" or (ids.ndim != 2 if shape is None else ids.shape != shape):
+            wanted = "(B, T)" if shape is None else f"of the shape {shape}"
+            raise DataError(f"{name} must be integers {wanted}; got {ids.dtype} {ids.shape}")
+        host = backend.to_host(ids)                    # out-of-range ids would wrap: negative ones, on a GPU all of them
+        outside = (host < 0) | (host >= vocab_size)
+        if ignore_index is not None:
+            outside &= host != ignore_index
+        if outside.any():
+            raise DataError(f"{name} must be in [0, vocab_size={vocab_size}); got {int(host[outside].flat[0])}")
+        return backend.asarray(ids, like=self._like())
