@@ -2,7 +2,7 @@
 
 Before this file: `formulas.attention`. After it: why generating a token costs one token's work and not the whole
 text's. Keys and values of the past never change in a causal model, so they are kept; the past is a constant, and no
-gradient flows into it.
+gradient flows into it. A source that is translated never changes either.
 """
 
 import numpy as np
@@ -33,7 +33,9 @@ class LayerCache:
         return self._keys[:, :, :length], self._values[:, :, :length]
 
     def kept(self):
-        """All keys and values so far, (B, K, S, D) each."""
+        """All keys and values so far, (B, K, S, D) each. Raises GenerationError while there are none."""
+        if self._keys is None:
+            raise GenerationError("a cache can be read once something is in it; it holds 0 tokens, append(k, v) first")
         return self._keys[:, :, :self.length], self._values[:, :, :self.length]
 
     def truncate(self, length):
@@ -69,3 +71,36 @@ class KVCache:
         """Forget all but the first `length` tokens in every layer."""
         for layer in self.layers:
             layer.truncate(length)
+
+
+class EncoderDecoderCache:
+    """What a decoder remembers: its own past, and the source. `cache[i]` is layer i's pair of LayerCaches.
+
+    self_attention    KVCache of the target so far, appended to token by token
+    cross_attention   KVCache of the source: its memory is projected at the first call, and then only read
+    """
+
+    def __init__(self, n_layer):
+        self.self_attention, self.cross_attention = KVCache(n_layer), KVCache(n_layer)
+        self._words = None
+
+    def __getitem__(self, index):
+        return self.self_attention[index], self.cross_attention[index]
+
+    def __len__(self):
+        """The number of target tokens that are remembered."""
+        return len(self.self_attention)
+
+    def all_words(self, words):
+        """Which of all target tokens are words and not padding: what was said of the past, and `words` of the new ones.
+
+        words   booleans (B, T), to be given before the layers append their keys    returns booleans (B, past + T)
+        """
+        if len(self):
+            words = np.concatenate([self._words[:, :len(self)], words], axis=1)
+        self._words = words
+        return words
+
+    def truncate(self, length):
+        """Forget all but the first `length` target tokens; the source stays."""
+        self.self_attention.truncate(length)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from scratchgpt.cache import KVCache, LayerCache
+from scratchgpt.cache import EncoderDecoderCache, KVCache, LayerCache
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
 
@@ -96,3 +96,35 @@ def test_a_new_cache_is_empty_and_has_a_layer_for_each():
     assert len(cache) == 0 and len({id(cache[i]) for i in range(3)}) == 3
     cache.truncate(0)
     assert len(KVCache(0)) == 0
+
+
+@checks(LayerCache)
+def test_an_empty_cache_says_that_there_is_nothing_to_read():
+    with pytest.raises(GenerationError, match="it holds 0 tokens"):
+        LayerCache().kept()
+    cache = LayerCache()
+    cache.append(np.ones((B, K, 2, D)), np.ones((B, K, 2, D)))
+    cache.truncate(0)
+    assert [kept.shape for kept in cache.kept()] == [(B, K, 0, D)] * 2
+
+
+@checks(EncoderDecoderCache)
+@given(st.lists(st.tuples(st.integers(1, 5), st.floats(0, 1)), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
+def test_a_decoders_cache_forgets_targets_and_their_words_but_never_the_source(steps, seed):
+    rng, cache = np.random.default_rng(seed), EncoderDecoderCache(LAYERS)
+    source, expected = rng.normal(size=(B, K, 7, D)), np.zeros((B, 0), bool)
+    for i in range(LAYERS):
+        cache[i][1].append(source, -source)
+    for T, share in steps:
+        new = rng.random((B, T)) < 0.5
+        expected = np.concatenate([expected, new], axis=1)
+        np.testing.assert_array_equal(cache.all_words(new), expected)
+        for i in range(LAYERS):
+            cache[i][0].append(np.ones((B, K, T, D)), np.ones((B, K, T, D)))
+        assert len(cache) == len(cache.self_attention) == expected.shape[1]
+        expected = expected[:, :round(share * len(cache))]
+        cache.truncate(expected.shape[1])
+    for i in range(LAYERS):
+        own, cross = cache[i]
+        assert own is cache.self_attention[i] and cross is cache.cross_attention[i] and own.length == len(cache)
+        np.testing.assert_array_equal(cross.kept()[0], source)

@@ -1,9 +1,11 @@
 """`scratchgpt evaluate`: how well a trained model predicts a text."""
 
-from ..models import GPT2
 from ..tokenizers import AutoTokenizer
 from ..training import evaluate
 from .arguments import read_text
+from .generate import load_language_model
+
+WINDOW = 1024            # tokens, for a model that has no longest text
 
 
 def add_to(commands):
@@ -18,13 +20,13 @@ def add_to(commands):
 
 def run(options):
     """Run the command; returns its exit code."""
-    tokenizer, model = AutoTokenizer.from_pretrained(options.model), GPT2.from_pretrained(options.model)
-    ids = tokenizer.encode_array(read_text(options.text))
-    result = evaluate(model, ids, model.n_positions)
-    print(f"tokens predicted   {result.tokens:,} of {len(ids):,}, in windows of {model.n_positions}")
+    tokenizer, model = AutoTokenizer.from_pretrained(options.model), load_language_model(options.model)
+    ids, context = tokenizer.encode_array(read_text(options.text)), model.context or WINDOW
+    result = evaluate(model, ids, context)
+    print(f"tokens predicted   {result.tokens:,} of {len(ids):,}, in windows of {context}")
     print(f"loss               {result.loss:.4f} nats per token")
     print(f"perplexity         {result.perplexity:.3f}")
     print(f"bits per byte      {result.bits_per_byte(tokenizer.byte_length(ids[1:])):.4f}")
-    overlapping = evaluate(model, ids, model.n_positions, stride=max(1, model.n_positions // 2))
+    overlapping = evaluate(model, ids, context, stride=max(1, context // 2))
     print(f"with windows that overlap by half, each token being predicted from at least half a context:\n"
           f"loss               {overlapping.loss:.4f} nats per token")

@@ -4,9 +4,9 @@ import sys
 
 import numpy as np
 
-from ..decoding import stream
+from ..decoding import GenerationConfig, stream
 from ..errors import GenerationError
-from ..models import GPT2
+from ..models import AutoModel, LanguageModel
 from ..tokenizers import AutoTokenizer, StreamDecoder
 from .arguments import generator, number, whole
 
@@ -14,11 +14,12 @@ from .arguments import generator, number, whole
 def add_to(commands):
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser("generate", help="continue a text with a trained model",
-                                 description="Continue a text with a trained model, as fast as it comes.")
-    parser.add_argument("--model", required=True, metavar="DIR", help="folder that `scratchgpt train` wrote")
+                                 description="Continue a text with a trained model, as fast as it comes. A folder's "
+                                                 "generation_config.json gives the defaults.")
+    parser.add_argument("--model", required=True, metavar="DIR",
+                        help="folder that `scratchgpt train`, save_pretrained or transformers wrote")
     parser.add_argument("--prompt", default="\n", metavar="TEXT", help="what to continue (default: a line break)")
-    parser.add_argument("--max-new-tokens", type=whole(0), default=500, metavar="N",
-                        help="how many tokens to add (default: %(default)s)")
+    parser.add_argument("--max-new-tokens", type=whole(0), metavar="N", help="how many tokens to add (default: 500)")
     parser.add_argument("--greedy", action="store_true", help="always take the likeliest token; no chance involved")
     parser.add_argument("--temperature", type=number(0, low_open=True), metavar="T",
                         help="below 1 plays safe, above 1 takes risks (default: 1)")
@@ -32,22 +33,37 @@ def add_to(commands):
 
 def run(options):
     """Run the command; returns its exit code."""
-    shaping = (options.temperature, options.top_k, options.top_p)
-    if options.greedy and any(value is not None for value in shaping):
+    shaping = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p")}
+    asked = {name: value for name, value in {**shaping, "max_new_tokens": options.max_new_tokens}.items()
+             if value is not None}
+    if options.greedy and asked.keys() & shaping.keys():
         raise GenerationError("--temperature, --top-k and --top-p shape what is drawn; leave them out with --greedy")
-    tokenizer, model = AutoTokenizer.from_pretrained(options.model), GPT2.from_pretrained(options.model)
+    settings = {"max_new_tokens": 500, **GenerationConfig.from_pretrained(options.model).options(), **asked}
+    if options.greedy:
+        settings = {name: value for name, value in settings.items() if name not in shaping}
+    tokenizer, model = AutoTokenizer.from_pretrained(options.model), load_language_model(options.model)
     prompt = tokenizer.encode_array(options.prompt)
     if len(prompt) == 0:
         raise GenerationError("the prompt must hold at least one token; got an empty --prompt")
     print(options.prompt, end="", flush=True)
-    write_sample(model, tokenizer, prompt, options.max_new_tokens, sys.stdout,
-                 rng=None if options.greedy else generator(options.seed),
-                 temperature=options.temperature or 1.0, top_k=options.top_k, top_p=options.top_p)
+    write_sample(model, tokenizer, prompt, settings.pop("max_new_tokens"), sys.stdout,
+                 rng=None if options.greedy else generator(options.seed), **settings)
 
 
-def write_sample(model, tokenizer, prompt, max_new_tokens, file, **options):
-    """Write what follows `prompt` (T,) to `file` as it is generated, and a line break."""
+def load_language_model(folder):
+    """The model of a folder, of any architecture that continues a text; raises GenerationError for another."""
+    model = AutoModel.from_pretrained(folder)
+    if not isinstance(model, LanguageModel):
+        raise GenerationError(f"{folder} holds a {model.config.model_type}, which reads a source before it writes; "
+                              "use `scratchgpt translate`")
+    return model
+
+
+def write_sample(model, tokenizer, prompt, max_new_tokens, file, eos_token_id=(), **options):
+    """Write what follows `prompt` (T,) to `file` as it is generated, without what ends it, and a line break."""
     decoder = StreamDecoder(tokenizer)
-    for token in stream(model, np.asarray(prompt)[None], max_new_tokens=max_new_tokens, **options):
-        print(decoder.push(int(token[0])), end="", file=file, flush=True)
+    prompt = np.asarray(prompt)[None]
+    for token in stream(model, prompt, max_new_tokens=max_new_tokens, eos_token_id=eos_token_id, **options):
+        if token[0] not in np.atleast_1d(eos_token_id):
+            print(decoder.push(int(token[0])), end="", file=file, flush=True)
     print(decoder.flush(), file=file, flush=True)

@@ -12,55 +12,83 @@ from .greedy import greedy
 from .sampling import sample
 
 
-def generate(model, ids, *, max_new_tokens, temperature=1.0, top_k=None, top_p=None, rng=None, filters=()):
-    """Continue every row of `ids` by max_new_tokens tokens.
+def generate(model, ids, attention_mask=None, *, max_new_tokens, temperature=1.0, top_k=None, top_p=None, rng=None,
+             filters=(), eos_token_id=None, pad_token_id=None):
+    """Continue every row of `ids` by up to max_new_tokens tokens.
 
         x_{t+1} ~ softmax(filters(logits(x_1..x_t)))
 
-    ids          (B, T) integers, T >= 1          max_new_tokens  >= 0
-    temperature, top_k, top_p                     nothing is applied unasked
-    filters      more functions (ids, scores) -> scores, applied first
-    rng          numpy.random.Generator to sample; None is greedy, and then sampling options are an error
-    returns      (B, T + max_new_tokens) integers, a NumPy array: the prompt and what follows
+    ids             (B, T) integers, T >= 1          max_new_tokens  >= 0
+    attention_mask  (B, T) of 1 for tokens and 0 for pads, on either side; None: no pads. A padded row is continued as
+                    it would be alone, at the end of the array.
+    temperature, top_k, top_p                        nothing is applied unasked
+    filters         more functions (ids, scores) -> scores, applied first
+    rng             numpy.random.Generator to sample; None is greedy, and then sampling options are an error
+    eos_token_id    a token, or several, that end a row; None: nothing does. A row that has ended is filled with
+    pad_token_id    (None: the first of eos_token_id); when all have ended, generation stops
+    returns         (B, T + n) integers, n <= max_new_tokens, a NumPy array: the prompt and what follows
     Past the context length the window slides: each token is predicted from the last n_positions before it.
     Raises GenerationError or DataError for a request that cannot be met.
     Source: Radford et al. 2019, section 3.
     """
     ids = _prompt(ids)
-    new = list(stream(model, ids, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p,
-                      rng=rng, filters=filters))
+    new = list(stream(model, ids, attention_mask, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
+                      top_p=top_p, rng=rng, filters=filters, eos_token_id=eos_token_id, pad_token_id=pad_token_id))
     return np.concatenate([ids, *(token[:, None] for token in new)], axis=1)
 
 
-def stream(model, ids, *, max_new_tokens, temperature=1.0, top_k=None, top_p=None, rng=None, filters=()):
+def stream(model, ids, attention_mask=None, *, max_new_tokens, temperature=1.0, top_k=None, top_p=None, rng=None,
+           filters=(), eos_token_id=None, pad_token_id=None):
     """As `generate`, yielding the new ids (B,) of each step as soon as they are chosen.
 
         x_{t+1} ~ softmax(filters(logits(x_1..x_t)))
 
-    ids (B, T)    yields max_new_tokens arrays (B,)
+    ids (B, T)    yields up to max_new_tokens arrays (B,)
     Source: as `generate`.
     """
     if not isinstance(max_new_tokens, int) or max_new_tokens < 0:
         raise GenerationError(f"max_new_tokens must be an integer >= 0; got {max_new_tokens!r}")
     ids = _prompt(ids)
+    if attention_mask is not None and np.shape(attention_mask) != ids.shape:
+        raise GenerationError(f"attention_mask must have the shape of the prompt {ids.shape}; got {np.shape(attention_mask)}")
+    ends, pad = _ends(eos_token_id, pad_token_id)
     chain = [*filters, *_standard_filters(temperature, top_k, top_p, rng)]
-    return _steps(model, ids, max_new_tokens, chain, greedy if rng is None else sample, rng)
+    return _steps(model, ids, attention_mask, max_new_tokens, chain, greedy if rng is None else sample, rng, ends, pad)
 
 
-def _steps(model, ids, count, chain, choose, rng):
-    text = np.empty((len(ids), ids.shape[1] + count), ids.dtype)
-    text[:, :ids.shape[1]] = ids
+def _steps(model, ids, attention_mask, count, chain, choose, rng, ends, pad):
+    """Yields the tokens (B,) of each step; those of rows that have ended are `pad`."""
+    shape, T = (len(ids), ids.shape[1] + count), ids.shape[1]
+    text, seen, ended = np.empty(shape, ids.dtype), np.ones(shape, np.int64), np.zeros(len(ids), bool)
+    text[:, :T] = ids
+    if attention_mask is not None:
+        seen[:, :T] = backend.to_host(attention_mask)
     read, cache = 0, model.new_cache()
-    for end in range(ids.shape[1], text.shape[1]):
-        if cache is None or model.n_positions is not None and end > model.n_positions:
-            scores = model.next_logits(text[:, :end][:, -(model.n_positions or end):])      # the window slides
+    for end in range(T, text.shape[1]):
+        slides = cache is None or model.n_positions is not None and end > model.n_positions
+        first = max(0, end - model.n_positions) if slides and model.n_positions is not None else 0
+        padding = {} if attention_mask is None else {"attention_mask": seen[:, first:end]}
+        if slides:
+            scores = model.next_logits(text[:, first:end], **padding)
         else:
-            scores = model.next_logits(text[:, read:end], cache)
+            scores = model.next_logits(text[:, read:end], cache, **padding)
             read = end
         for keep in chain:
             scores = keep(text[:, :end], scores)
-        text[:, end] = backend.to_host(choose(scores, rng))
+        text[:, end] = np.where(ended, pad, backend.to_host(choose(scores, rng)))
+        ended |= np.isin(text[:, end], ends)
         yield text[:, end].copy()
+        if ended.all():
+            return
+
+
+def _ends(eos_token_id, pad_token_id):
+    """The tokens that end a row, as a list, and the one that fills it afterwards."""
+    ends = list(eos_token_id) if isinstance(eos_token_id, (list, tuple)) else [] if eos_token_id is None else [eos_token_id]
+    for name, value in [("eos_token_id", end) for end in ends] + [("pad_token_id", pad_token_id)] * (pad_token_id is not None):
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
+            raise GenerationError(f"{name} must be a token, an integer >= 0; got {value!r}")
+    return ends, pad_token_id if pad_token_id is not None else ends[0] if ends else 0
 
 
 def _standard_filters(temperature, top_k, top_p, rng):

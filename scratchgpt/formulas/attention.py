@@ -11,16 +11,18 @@ from ..pieces import by_rows
 from .softmax import softmax, softmax_backward
 
 
-def causal_mask(T, S, like):
+def causal_mask(T, S, like, window=None):
     """Which keys each query may see: itself and all before it; the T queries are the last of S positions.
 
-        mask_ts = [s <= t + S - T]
+        mask_ts = [s <= t + S - T]      with a window W, besides:  [s > t + S - T - W]
 
     T queries, S >= T keys (the first S - T are the cached past)    like: array, for the device
+    window  W >= 1: each query sees itself and the W - 1 keys before it; None: all
     returns booleans (T, S)
-    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3.
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3; the window, Beltagy et al. 2020, arXiv:2004.05150.
     """
-    return np.arange(S, like=like) <= np.arange(S - T, S, like=like)[:, None]
+    s, t = np.arange(S, like=like), np.arange(S - T, S, like=like)[:, None]
+    return s <= t if window is None else (s <= t) & (s > t - window)
 
 
 def padding_mask(attention_mask):
@@ -32,6 +34,30 @@ def padding_mask(attention_mask):
     Combine masks with `&`. Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3.
     """
     return (attention_mask != 0)[:, None, None, :]
+
+
+def repeat_heads(k, G):
+    """Give each of G query heads its own copy of the key or value head that they share.
+
+        y_{b, g + G j, s, d} = k_bjsd      g = 0 .. G - 1
+
+    k (B, K, S, D)    G query heads to each key/value head    returns (B, G K, S, D); k itself where G is 1
+    Source: Ainslie et al. 2023, arXiv:2305.13245 (grouped-query attention).
+    """
+    B, K, S, D = k.shape
+    return k if G == 1 else np.broadcast_to(k[:, :, None], (B, K, G, S, D)).reshape(B, K * G, S, D)
+
+
+def repeat_heads_backward(dy, G):
+    """Gradient of `repeat_heads`: whoever was copied receives the sum of its copies' gradients.
+
+        dk_bjsd = sum_g dy_{b, g + G j, s, d}
+
+    dy (B, G K, S, D)    returns (B, K, S, D)
+    Source: Ainslie et al. 2023, arXiv:2305.13245.
+    """
+    B, H, S, D = dy.shape
+    return dy if G == 1 else dy.reshape(B, H // G, G, S, D).sum(axis=2)
 
 
 @by_rows(core=3)

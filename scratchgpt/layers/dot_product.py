@@ -6,37 +6,45 @@ from .dropout import Dropout
 
 
 class ScaledDotProductAttention(Module):
-    """o = softmax(q k^T / sqrt(D)) v, q (B, H, T, D), k, v (B, H, S, D), with masks and dropout on the probabilities.
+    """o = softmax(q k^T / sqrt(D)) v, q (B, H, T, D), k, v (B, K, S, D), with masks and dropout on the probabilities.
 
-    A call that is only causal takes the tiled form; a mask, dropout, or the wish to see the probabilities takes the
-    textbook form, which has them in memory.
-    Keeps q, k, v, and the probabilities (B, H, T, S), with dropout also their factors (B, H, T, S); or, if only causal,
-    o and one number for each head and query (B, H, T).
-    Source: as `formulas.attention` and `formulas.causal_attention`.
+    Where there are fewer key/value heads than query heads, each serves H / K of them. A call that is only causal takes
+    the tiled form; a mask, dropout, or the wish to see the probabilities takes the textbook form, which has them in
+    memory, and a copy of the keys and values for every query head.
+    Keeps q, k, v, and the probabilities (B, H, T, S), with dropout also their factors (B, H, T, S), and where K < H the
+    copies of k and v (B, H, S, D) in place of k and v; or, if only causal, o and one number for each head and query.
+    Source: as `formulas.attention` and `formulas.causal_attention`; K < H, Ainslie et al. 2023, arXiv:2305.13245.
     """
 
     def __init__(self, dropout=None):
         self.dropout = dropout or Dropout(0)
 
-    def forward(self, q, k, v, mask=None, causal=False, rng=None, maps=None):
-        """q (B, H, T, D), k, v (B, H, S, D) -> o (B, H, T, D); backward(do) returns dq, dk, dv.
+    def forward(self, q, k, v, mask=None, causal=False, window=None, rng=None, maps=None):
+        """q (B, H, T, D), k, v (B, K, S, D) -> o (B, H, T, D); backward(do) returns dq, dk, dv.
 
         mask    booleans that broadcast to (B, H, T, S), True where a query may look; None: everywhere
         causal  True: besides, only at itself and what came before, the T queries being the last of S positions
+        window  W >= 1, with causal: and only at the last W of these; None: at all
         rng     Generator for the dropout; None: none
         maps    a list that receives the probabilities (B, H, T, S)
         """
         dropped = self._dropped((*q.shape[:3], k.shape[2]), rng, q)
         if causal and mask is None and dropped is None and maps is None:
-            o, l = formulas.causal_attention(q, k, v)
-            return o, lambda do: formulas.causal_attention_backward(do, q, k, v, o, l)
+            o, l = formulas.causal_attention(q, k, v, window)
+            return o, lambda do: formulas.causal_attention_backward(do, q, k, v, o, l, window)
         if causal:
-            past = formulas.causal_mask(q.shape[2], k.shape[2], like=q)
+            past = formulas.causal_mask(q.shape[2], k.shape[2], like=q, window=window)
             mask = past if mask is None else mask & past
+        G = q.shape[1] // k.shape[1]
+        k, v = formulas.repeat_heads(k, G), formulas.repeat_heads(v, G)         # (B, K, S, D) -> (B, H, S, D)
         o, p = formulas.attention(q, k, v, mask, dropped)
         if maps is not None:
             maps.append(p)
-        return o, lambda do: formulas.attention_backward(do, q, k, v, p, dropped)
+
+        def backward(do):
+            dq, dk, dv = formulas.attention_backward(do, q, k, v, p, dropped)
+            return dq, formulas.repeat_heads_backward(dk, G), formulas.repeat_heads_backward(dv, G)
+        return o, backward
 
     def _dropped(self, shape, rng, like):
         """The factor keep / (1 - p) on each probability, or None."""

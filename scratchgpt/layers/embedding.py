@@ -22,7 +22,7 @@ class Embedding(Module):
         def backward(dy):
             if self.weight.trainable:
                 formulas.add_rows(self.weight.open_grad(), ids, dy)
-        return formulas.embedding(ids, self.weight.data), backward
+        return self.weight.rows(ids), backward
 
     def unembed(self, h):
         """The table as a head: logits = h W^T. Keeps h.    h (..., C) -> (..., V)"""
@@ -33,26 +33,33 @@ class Embedding(Module):
 
 
 class LearnedPositions(Module):
-    """y_t = x_t + W[offset + t]: a learned vector for every position.
+    """y_t = x_t + W[p_t], p_t the position of token t: a learned vector for every position.
 
-    W (n_positions, C) from N(0, std^2). Keeps nothing.
+    W (n_positions, C) from N(0, std^2). Keeps nothing but the positions, if they are given one by one.
     Source: Gehring et al. 2017, arXiv:1705.03122, section 3.1.
     """
 
     def __init__(self, n_positions, C, *, rng, std=0.02):
         self.weight = Parameter(normal((n_positions, C), std, rng))
 
-    def forward(self, x, offset=0):
-        """x (..., T, C), the first of them at position `offset` -> (..., T, C)."""
+    def forward(self, x, positions=0):
+        """x (B, T, C) -> (B, T, C).
+
+        positions  integers (B, T), the place of every token; or one integer, that of the first, the others following
+        """
         T, n = x.shape[-2], self.weight.shape[0]
-        if offset + T > n:
-            raise ConfigError(f"positions must be below n_positions={n}; got {T} tokens from position {offset}")
+        following = isinstance(positions, int)
+        if following and positions + T > n:
+            raise ConfigError(f"positions must be below n_positions={n}; got {T} tokens from position {positions}")
+        at = slice(positions, positions + T) if following else positions
 
         def backward(dy):
-            if self.weight.trainable:
-                self.weight.open_grad()[offset:offset + T] += dy.reshape(-1, *dy.shape[-2:]).sum(axis=0)
+            if self.weight.trainable and following:
+                self.weight.open_grad()[at] += dy.reshape(-1, *dy.shape[-2:]).sum(axis=0)
+            elif self.weight.trainable:
+                formulas.add_rows(self.weight.open_grad(), at, dy)
             return dy
-        return x + self.weight.data[offset:offset + T], backward
+        return x + self.weight.data[at], backward
 
 
 class SinusoidalPositions(Module):

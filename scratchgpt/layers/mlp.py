@@ -1,5 +1,6 @@
-"""The feed-forward half of a block. Before: `linear`, `activation`. After: where most of a GPT's parameters are."""
+"""The feed-forward half of a block, plain and gated. Before: `linear`, `activation`. After: where most parameters are."""
 
+from .. import formulas
 from ..module import Module
 from .activation import GELUTanh
 from .linear import Linear
@@ -25,3 +26,27 @@ class MLP(Module):
         a, activation_back = self.activation(u)
         y, down_back = self.down(a)                          # (..., F) -> (..., C)
         return y, lambda dy: up_back(activation_back(down_back(dy)))
+
+
+class GatedMLP(Module):
+    """y = (silu(x W_gate) * (x W_up)) W_down, each token by itself: SwiGLU.
+
+    W_gate, W_up (C, F), W_down (F, C), with biases b (F,), (F,), (C,) if asked for.
+    Keeps x, both products and what the gate let through: B T (C + 3 F) elements.
+    Source: Shazeer 2020, arXiv:2002.05202, equation 6.
+    """
+
+    def __init__(self, C, F, *, rng, bias=False, std=0.02):
+        self.gate = Linear(C, F, rng=rng, bias=bias, std=std)
+        self.up = Linear(C, F, rng=rng, bias=bias, std=std)
+        self.down = Linear(F, C, rng=rng, bias=bias, std=std)
+
+    def forward(self, x):
+        """x (..., C) -> (..., C)."""
+        (g, gate_back), (u, up_back) = self.gate(x), self.up(x)                 # (..., C) -> (..., F)
+        y, down_back = self.down(formulas.swiglu(g, u))                         # (..., F) -> (..., C)
+
+        def backward(dy):
+            dg, du = formulas.swiglu_backward(down_back(dy), g, u)
+            return gate_back(dg) + up_back(du)
+        return y, backward

@@ -45,7 +45,7 @@ class BigramLM(LanguageModel):
         self.config = config
         self.table = Embedding(config.vocab_size, config.vocab_size, rng=rng)
 
-    def _trunk(self, ids, pullbacks, cache=None, rng=None, states=None, maps=None):
+    def _trunk(self, ids, pullbacks, attention_mask=None, cache=None, rng=None, states=None, maps=None):
         logits, table_back = self.table(ids)
         pullbacks.append(table_back)
         if states is not None:

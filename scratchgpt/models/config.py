@@ -8,7 +8,8 @@ import sys
 from dataclasses import asdict, dataclass, field, fields
 from typing import ClassVar
 
-from ..errors import ConfigError
+from ..checkpoint.config_file import read_config
+from ..errors import CheckpointError, ConfigError
 
 LARGEST = sys.float_info.max          # JSON may hold integers that no float can
 
@@ -49,6 +50,17 @@ class ModelConfig:
         taken = {*known, *cls.FIXED, "model_type", "architectures"}
         return cls(**{key: values[key] for key in known & values.keys()},
                    other={key: value for key, value in values.items() if key not in taken})
+
+    @classmethod
+    def from_pretrained(cls, folder):
+        """The config in a folder. Raises CheckpointError or ConfigError naming the file and the key."""
+        path, values = read_config(folder)
+        if values.get("model_type") != cls.model_type:
+            raise CheckpointError(f"{path}: model_type must be {cls.model_type!r}; got {values.get('model_type')!r:.80}")
+        try:
+            return cls.from_dict(values)
+        except (TypeError, KeyError, ConfigError) as problem:
+            raise ConfigError(f"{path}: {problem}") from None
 
     @classmethod
     def _modern(cls, values):

@@ -1,18 +1,17 @@
 """GPT-2: the model.
 
-Before this file: `layers.block`, `language_model`. After it: the whole of a GPT on one page.
+Before this file: `decoder`. After it: the whole of a GPT on one page.
 """
 
 import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..cache import KVCache
 from ..errors import ConfigError
 from ..layers import (ACTIVATIONS, MLP, Block, Checkpoint, Dropout, Embedding, FusedProjections, LayerNorm,
                       LearnedPositions, Linear, MultiHeadAttention)
 from .config import ModelConfig
-from .language_model import LanguageModel
+from .decoder import Decoder
 
 PRESETS = {"gpt2": dict(n_layer=12, n_embd=768, n_head=12),
            "gpt2-medium": dict(n_layer=24, n_embd=1024, n_head=16),
@@ -72,10 +71,10 @@ class GPT2Config(ModelConfig):
         return 12 * self.n_layer + 4
 
 
-class GPT2(LanguageModel):
+class GPT2(Decoder):
     """The pre-LN decoder of GPT-2, with learned positions and a tied head.
 
-        h_0 = wte[ids] + wpe[0..T-1]      h_l = Block_l(h_{l-1})      logits = LN(h_L) wte^T
+        h_0 = wte[ids] + wpe[positions]      h_l = Block_l(h_{l-1})      logits = LN(h_L) wte^T
 
     Weights start from N(0, 0.02^2), residual projections from N(0, 0.02^2 / (2 L)), biases from 0, gains from 1.
     Keeps the ids, the input and the output of the last norm, and what its blocks keep; with `checkpoint_activations` of
@@ -95,33 +94,24 @@ class GPT2(LanguageModel):
         self.h = [wrap(_block(config, rng)) for _ in range(config.n_layer)]
         self.ln_f = LayerNorm(C, config.layer_norm_epsilon)
 
-    def _trunk(self, ids, pullbacks, cache=None, rng=None, states=None, maps=None):
-        def step(y, pullback):
-            pullbacks.append(pullback)
-            return y
-
-        past = 0 if cache is None else len(cache)
+    def _embed(self, ids, positions, rng, step):
         h = step(*self.wte(ids))                                               # (B, T) -> (B, T, C)
-        h = step(*self.wpe(h, past))
-        h = step(*self.dropout(h, rng))
-        for i, block in enumerate(self.h):
-            if states is not None:
-                states.append(h)
-            h = step(*block(h, rng=rng, causal=True, cache=None if cache is None else cache[i], maps=maps))
-        h = step(*self.ln_f(h))
-        if states is not None:
-            states.append(h)
-        return h
+        h = step(*self.wpe(h, positions))
+        return step(*self.dropout(h, rng))
+
+    @property
+    def _blocks(self):
+        return self.h
+
+    @property
+    def _norm(self):
+        return self.ln_f
 
     def _head(self, h):
         return self.wte.unembed(h)
 
     def _vocabulary(self):
         return [(self.wte.weight, (0,))]                                       # the head is tied to it
-
-    def new_cache(self):
-        """An empty KVCache for `logits` and `next_logits`."""
-        return KVCache(self.config.n_layer)
 
 
 def _block(config, rng):

@@ -27,18 +27,30 @@ class LanguageModel(PretrainedModel):
         _head(h) -> logits, backward         (..., C) -> (..., V)
         _vocabulary() -> [(Parameter, axes)] the parameters that have an entry for each token, and the axes it is on
 
-    and the attributes `config` (with `vocab_size`) and `n_positions` (the longest context, None for unbounded).
+    and the attributes `config` (with `vocab_size`), `n_positions` (the longest text that it can read, None for unbounded)
+    and `context` (the longest that it was made for). In every call
+
+        attention_mask   (B, T) of 1 for tokens and 0 for pads, on either side; None: no pads. With a cache (B, S),
+                         for what it remembers and what is new
+        cache            KVCache: ids (B, T) continue what it remembers
+
     Source: Bengio et al. 2003, A neural probabilistic language model, section 1.
     """
 
-    def forward(self, ids, rng=None):
+    @property
+    def context(self):
+        """The longest text, in tokens, that the model was made for; None for any."""
+        return self.n_positions
+
+    def forward(self, ids, attention_mask=None, rng=None):
         """ids (B, T) -> logits (B, T, V) in nats, and backward(dlogits), which fills the gradients.
 
         rng   Generator for dropout; None: no dropout
-        Raises DataError for ids outside the vocabulary or too many of them.
+        Raises DataError for ids outside the vocabulary or too many of them, or a mask that does not fit.
         """
         pullbacks = []
-        h = self._trunk(self.check_ids(ids), pullbacks, rng=rng)
+        ids = self.check_ids(ids)
+        h = self._trunk(ids, pullbacks, attention_mask=self._padding(attention_mask, ids.shape), rng=rng)
         logits, head_back = self._head(h)
 
         def backward(dlogits):
@@ -47,40 +59,62 @@ class LanguageModel(PretrainedModel):
                 dh = pullback(dh)
         return logits, backward
 
-    def loss(self, ids, targets, rng=None, ignore_index=-100, label_smoothing=0.0):
+    def loss(self, ids, targets, attention_mask=None, rng=None, ignore_index=-100, label_smoothing=0.0):
         """Mean cross-entropy of the targets that count, in nats per token.
 
-        ids, targets (B, T); the target of ids[:, t] is usually ids[:, t + 1]. Others as in `cross_entropy`.
+        ids, targets (B, T); the target of ids[:, t] is usually ids[:, t + 1]. The target of a pad, and one that is a pad,
+        should be ignore_index. Others as in `cross_entropy`.
         returns loss () and backward(dloss=1.0), which adds d(dloss * loss) to every `Parameter.grad`
         """
-        logits, logits_back = self.forward(ids, rng=rng)
+        logits, logits_back = self.forward(ids, attention_mask, rng)
         targets = self._tokens("targets", targets, self.config.vocab_size, logits.shape[:-1], ignore_index)
         loss, loss_back = CrossEntropy(ignore_index, label_smoothing)(logits, targets)
         return loss, lambda dloss=1.0: logits_back(loss_back(dloss))
 
-    def logits(self, ids, cache=None):
-        """ids (B, T) -> logits (B, T, V); holds no activations. With a KVCache, ids continue what it remembers."""
-        return self._head(self._inference(ids, cache))[0]
+    def logits(self, ids, cache=None, attention_mask=None):
+        """ids (B, T) -> logits (B, T, V); holds no activations."""
+        return self._head(self._inference(ids, cache, attention_mask))[0]
 
-    def next_logits(self, ids, cache=None):
-        """ids (B, T) -> logits (B, V) of the token that follows the last."""
-        return self._head(self._inference(ids, cache)[:, -1])[0]
+    def next_logits(self, ids, cache=None, attention_mask=None):
+        """ids (B, T) -> logits (B, V) of the token that follows the last of each row that is no pad."""
+        h = self._inference(ids, cache, attention_mask)
+        if attention_mask is None:
+            return self._head(h[:, -1])[0]
+        is_token = backend.to_host(attention_mask)[:, -h.shape[1]:]
+        last = backend.asarray(h.shape[1] - 1 - np.argmax(is_token[:, ::-1] != 0, axis=-1), like=h)
+        return self._head(h[np.arange(h.shape[0], like=h), last])[0]
 
-    def hidden_states(self, ids):
+    def hidden_states(self, ids, attention_mask=None):
         """ids (B, T) -> [(B, T, C)]: the stream as it enters the first block, and after each; the last one normed."""
         states = []
-        self._inference(ids, states=states)
+        self._inference(ids, None, attention_mask, states=states)
         return states
 
-    def attention_maps(self, ids):
+    def attention_maps(self, ids, attention_mask=None):
         """ids (B, T) -> [(B, H, T, T)], one for each layer: entry [b, h, t, s] is how much t looks at s."""
         maps = []
-        self._inference(ids, maps=maps)
+        self._inference(ids, None, attention_mask, maps=maps)
         return maps
 
-    def _inference(self, ids, cache=None, **views):
+    def _inference(self, ids, cache, attention_mask, **views):
         """The trunk, with every backward dropped at once."""
-        return self._trunk(self.check_ids(ids, 0 if cache is None else len(cache)), deque(maxlen=0), cache=cache, **views)
+        past = 0 if cache is None else len(cache)
+        ids = self.check_ids(ids, past)
+        mask = self._padding(attention_mask, (ids.shape[0], past + ids.shape[1]))
+        return self._trunk(ids, deque(maxlen=0), attention_mask=mask, cache=cache, **views)
+
+    def _padding(self, attention_mask, shape):
+        """A mask that hides something, on the model's device; None for one that hides nothing. Raises DataError."""
+        if attention_mask is None:
+            return None
+        try:
+            mask = np.asarray(attention_mask) if isinstance(attention_mask, (list, tuple)) else backend.to_host(attention_mask)
+        except ValueError:
+            raise DataError("attention_mask must be 0 and 1, all rows of one length; got rows of several") from None
+        if mask.shape != shape or mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
+            raise DataError(f"attention_mask must hold 0 and 1 in the shape {shape} of the cache and the ids; "
+                            f"got {mask.dtype} {mask.shape}")
+        return None if mask.all() else backend.asarray(mask.astype(np.int64), like=self._like())
 
     def resize_embedding(self, vocab_size, rng=None):
         """Give the model `vocab_size` tokens: at the end new ones come, or old ones go; all others stay as they are.

@@ -26,18 +26,22 @@ class PretrainedModel(Module):
         """How many numbers are learned; a tied head counts once."""
         return sum(parameter.size for parameter in self.parameters())
 
-    def save_pretrained(self, folder):
-        """Write `config.json` and `model.safetensors`, under the field's names, each file whole or not at all."""
-        save_pretrained(self, folder)
+    def save_pretrained(self, folder, max_shard_size="50GB"):
+        """Write `config.json` and `model.safetensors`, or its shards, under the field's names, as `checkpoint` says."""
+        save_pretrained(self, folder, max_shard_size)
 
     @classmethod
-    def from_pretrained(cls, folder):
-        """Read what `save_pretrained` wrote. Raises CheckpointError or ConfigError naming the file and the field."""
-        return load_pretrained(cls, folder)
+    def from_pretrained(cls, folder, dtype="float32"):
+        """Read what `save_pretrained`, or the field's library, wrote, as `checkpoint` says.
+
+        dtype  "float32"; "bfloat16" or "float16": frozen weights in half the memory, decoded at every use
+        Raises CheckpointError or ConfigError naming the file and the field.
+        """
+        return load_pretrained(cls, folder, dtype)
 
     def _like(self):
         """An array of the model's backend."""
-        return next(self.named_parameters())[1].data
+        return next(self.named_parameters())[1].like
 
     def _tokens(self, name, ids, vocab_size, shape=None, ignore_index=None):
         """ids as integers (B, T) in [0, vocab_size) on the model's device, or a DataError that says what is wrong.

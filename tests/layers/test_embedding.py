@@ -71,8 +71,8 @@ def test_an_offset_gives_the_positions_that_the_whole_text_has_there(make, T, of
     positions, x = make(), np.random.default_rng(0).normal(size=(2, 9, 4))
     whole, _ = positions(x)
     part = slice(offset, offset + T)
-    np.testing.assert_array_equal(positions(x[:, part], offset=offset)[0], whole[:, part])
-    np.testing.assert_array_equal(positions(x[0, part], offset=offset)[0], whole[0, part])
+    np.testing.assert_array_equal(positions(x[:, part], offset)[0], whole[:, part])
+    np.testing.assert_array_equal(positions(x[0, part], offset)[0], whole[0, part])
 
 
 @checks(LearnedPositions)
@@ -81,15 +81,15 @@ def test_positions_beyond_the_table_are_refused_and_the_last_one_is_not(T, offse
     positions, x = LearnedPositions(9, 4, rng=np.random.default_rng(0)), np.zeros((1, T, 4), np.float32)
     if offset + T > 9:
         with pytest.raises(ConfigError, match=f"below n_positions=9; got {T} tokens from position {offset}"):
-            positions(x, offset=offset)
+            positions(x, offset)
     else:
-        assert positions(x, offset=offset)[0].shape == (1, T, 4)
+        assert positions(x, offset)[0].shape == (1, T, 4)
 
 
 @checks(LearnedPositions)
 def test_only_the_positions_used_get_a_gradient():
     positions = LearnedPositions(9, 4, rng=np.random.default_rng(0))
-    positions(np.zeros((3, 2, 4), np.float32), offset=5)[1](np.ones((3, 2, 4), np.float32))
+    positions(np.zeros((3, 2, 4), np.float32), 5)[1](np.ones((3, 2, 4), np.float32))
     np.testing.assert_array_equal(positions.weight.grad[:, 0], [0, 0, 0, 0, 0, 3, 3, 0, 0])
 
 

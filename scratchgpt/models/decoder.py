@@ -1,0 +1,61 @@
+"""The decoder: an embedding, a stack of causal blocks, a head. Every GPT, Llama and Qwen is one of these.
+
+Before this file: `layers.block`, `language_model`. After it: how ids become hidden states, with padding, with a cache and
+with whoever wants to look on; a model file names its parts.
+"""
+
+import numpy as np
+
+from .. import formulas
+from ..cache import KVCache
+from .language_model import LanguageModel
+
+
+class Decoder(LanguageModel):
+    """A causal stack of blocks over an embedding.
+
+        h_0 = embed(ids, positions)      h_l = Block_l(h_{l-1})      h = norm(h_L)      logits = head(h)
+
+    Subclasses name their parts, under the names of the field's files, and say what they are by
+
+        _embed(ids, positions, rng, step) -> h     with `step(y, backward)` around each layer's call
+        _blocks, _norm                             the list of blocks; the last norm, or None
+        _rotate(positions, like) -> (cos, sin)     where the model's positions are rotary
+        _head, _vocabulary                         as every LanguageModel
+
+    Padding: a token's position is the number of tokens before it in its row, pads not counted, and no token looks at a
+    pad; so a row in a padded batch (B, T) gives what it gives alone. What stands at the pads is without meaning.
+    Source: Radford et al. 2018, Improving language understanding by generative pre-training, section 3.1.
+    """
+
+    _norm = None
+
+    def _trunk(self, ids, pullbacks, attention_mask=None, cache=None, rng=None, states=None, maps=None):
+        def step(y, pullback):
+            pullbacks.append(pullback)
+            return y
+
+        past = 0 if cache is None else len(cache)
+        positions, mask = past, None                                       # of the first token, the others following
+        if attention_mask is not None:
+            positions = np.maximum(np.cumsum(attention_mask, axis=-1) - 1, 0)[:, past:]         # (B, S) -> (B, T)
+            mask = formulas.padding_mask(attention_mask)
+        h = self._embed(ids, positions, rng, step)                                              # (B, T) -> (B, T, C)
+        options = {"causal": True, "mask": mask, "rotation": self._rotate(positions, h), "maps": maps}
+        for i, block in enumerate(self._blocks):
+            if states is not None:
+                states.append(h)
+            h = step(*block(h, rng=rng, cache=None if cache is None else cache[i], **options))
+        if self._norm is not None:
+            h = step(*self._norm(h))
+        if states is not None:
+            states.append(h)
+        return h
+
+    def _rotate(self, positions, like):
+        """None: positions are learned, or fixed, and were added by `_embed`."""
+        return None
+
+    def new_cache(self):
+        """An empty KVCache for `logits` and `next_logits`."""
+        return KVCache(len(self._blocks))
