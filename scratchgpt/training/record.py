@@ -1,7 +1,12 @@
-"""The record of a run: a table always, a picture where matplotlib is installed."""
+"""The record of a run: a table always, a picture where matplotlib is installed.
+
+Before this file: `trainer`, `plots`. After it: the reader can see how a run went without running it again.
+"""
 
 import csv
 
+from .. import plots
+from ..errors import MissingExtraError
 from ..files import atomic_write
 
 COLUMNS = ("step", "lr", "train_loss", "validation_loss", "grad_norm", "tokens_per_second")
@@ -19,22 +24,12 @@ def write_csv(history, path):
 
 
 def draw_png(history, path):
-    """Draw training and validation loss over the steps; returns False, and draws nothing, without matplotlib.
+    """Draw `plots.loss_curve` to a .png; returns False, and draws nothing, without matplotlib.
 
-    history  Trainer.history, at least one evaluation    Source: matplotlib's documentation.
+    history  Trainer.history, at least one evaluation    Source: as `plots.loss_curve`.
     """
     try:
-        from matplotlib.figure import Figure
-    except ImportError:
+        plots.loss_curve(history, path)
+    except MissingExtraError:
         return False
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
-    steps = [row["step"] for row in history]
-    axes.plot(steps, [row["train_loss"] for row in history], label="training, mean since the last point", color="#8888cc", marker=".")
-    axes.plot(steps, [row["validation_loss"] for row in history], label="validation", color="#cc4422", marker=".")
-    axes.set(xlabel="step", ylabel="loss, nats per token")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    with atomic_write(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=150)
     return True
