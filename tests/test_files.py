@@ -128,12 +128,13 @@ def test_the_new_content_is_on_the_disk_before_it_takes_the_old_name(tmp_path, m
 
 
 @checks(atomic_write)
-def test_a_folder_that_cannot_be_written_is_an_oserror(tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_oserror_that_names_the_file(tmp_path):
     (tmp_path / "file").write_text("no folder")
     for path in (tmp_path / "missing" / "weights", tmp_path / "file" / "weights"):
-        with pytest.raises(OSError):
+        with pytest.raises(OSError) as problem:
             with atomic_write(path):
                 pass
+        assert problem.value.filename == str(path)
     (tmp_path / "taken").mkdir()
     with pytest.raises(OSError):
         with atomic_write(tmp_path / "taken") as file:
