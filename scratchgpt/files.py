@@ -9,7 +9,7 @@ import os
 import secrets
 import stat
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import CheckpointError, ScratchGPTError
@@ -33,7 +33,8 @@ def atomic_write(path, mode="w"):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as problem:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         if isinstance(problem, OSError) and problem.filename == str(temporary):
             problem.filename = str(path)                        # the name that the caller knows
         raise
