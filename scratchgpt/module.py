@@ -1,76 +1,14 @@
-"""Parameter and Module: everything that a layer is made of, without magic.
+"""Module: everything that a layer is made of, without magic.
 
-Before this file: `backend`. After it: the reader knows the second rule of this package. Calling a module returns
+Before this file: `parameter`. After it: the reader knows the second rule of this package. Calling a module returns
 `(y, backward)`; `backward(dy)` returns the gradients of the inputs and adds the gradients of the parameters to
 `Parameter.grad`. Nothing is stored on the module between the two, so two calls can be alive at once.
 """
 
 import numpy as np
 
-from . import backend
 from .errors import CheckpointError, ConfigError
-
-
-class Parameter:
-    """An array that is learned, and its gradient.
-
-    data       array, on the backend that is current when the parameter is made
-    grad       array of the same shape, or None when nothing has been added since `zero_grad`
-    trainable  False freezes it: its gradient is not even computed
-    """
-
-    def __init__(self, data, trainable=True):
-        self.data = backend.asarray(data)
-        self.trainable = trainable
-        self.grad = None
-        self._spare = None                     # the buffer of the last gradient, to be written again
-
-    def add_grad(self, gradient):
-        """grad += gradient, unless frozen."""
-        if self.trainable:
-            self.grad = gradient.copy() if self.grad is None else self.grad + gradient
-
-    def add_grad_of(self, formula, *args):
-        """grad += formula(*args), unless frozen: then the formula is not even called.
-
-        The first sum after `zero_grad` is written by formula(*args, out=...) into the memory of the last gradient.
-        """
-        if not self.trainable:
-            return
-        if self.grad is None:
-            self.grad = formula(*args) if self._spare is None else formula(*args, out=self._spare)
-        else:
-            self.grad += formula(*args)
-
-    def open_grad(self):
-        """The gradient as an array to add to in place: what is there so far, or zeros."""
-        if self.grad is None:
-            self.grad = np.empty_like(self.data) if self._spare is None else self._spare
-            self.grad[...] = 0
-        return self.grad
-
-    def zero_grad(self):
-        """Forget the gradient; its memory is kept for the next one."""
-        if self.grad is not None:
-            self._spare, self.grad = self.grad, None
-
-    @property
-    def shape(self):
-        """That of `data`."""
-        return self.data.shape
-
-    @property
-    def ndim(self):
-        """The number of axes of `data`."""
-        return self.data.ndim
-
-    @property
-    def size(self):
-        """The number of elements of `data`."""
-        return self.data.size
-
-    def __repr__(self):
-        return f"Parameter{self.shape}" + ("" if self.trainable else " frozen")
+from .parameter import Parameter
 
 
 class Module:
@@ -114,24 +52,29 @@ class Module:
     def astype(self, dtype):
         """Convert every parameter to `dtype` in place, gradients forgotten; returns the module."""
         for parameter in self.parameters():
-            parameter.data = parameter.data.astype(dtype)
-            parameter.grad = parameter._spare = None
+            parameter.astype(dtype)
+        return self
+
+    def pack(self, dtype):
+        """Hold every parameter in 16 bits, frozen, as `Parameter.pack` says; returns the module."""
+        for parameter in self.parameters():
+            parameter.pack(dtype)
         return self
 
     def state_dict(self):
-        """{name: array}: the arrays themselves, not copies."""
-        return {name: parameter.data for name, parameter in self.named_parameters()}
+        """{name: array}: the arrays themselves, not copies; of a parameter that stays packed, the Packed."""
+        return {name: parameter.held if parameter.packed_as else parameter.data
+                for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, arrays):
-        """Take over `arrays` {name: array}, each cast to its parameter's dtype and moved to its device.
+        """Take over `arrays` {name: array or Packed}, each in its parameter's dtype and on its device.
 
         Raises CheckpointError listing every missing, unexpected and misshapen name; then nothing is changed.
         """
         parameters = dict(self.named_parameters())
         check_fit(arrays, parameters, "the tensors must be those of the model")
         for name, parameter in parameters.items():
-            parameter.data = backend.asarray(arrays[name], parameter.data.dtype, like=parameter.data)
-            parameter.grad = parameter._spare = None
+            parameter.take(arrays[name])
 
 
 def check_fit(arrays, expected, rule):

@@ -142,11 +142,20 @@ def run_pieces(work, count):
 def for_pieces(update, *arrays):
     """Call update(*pieces) on pieces of equally shaped arrays, on all threads: for in-place, element-wise updates.
 
-    Arrays that are small, not contiguous or not NumPy's are handed whole.
+    Arrays may lie row by row or, all of them, column by column, as a transposed view does. Those that are small, lie
+    otherwise or are not NumPy's are handed whole.
     """
-    size = arrays[0].size
-    if size <= SHARED or not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
+    flat = _in_memory_order(arrays) if arrays[0].size > SHARED else None
+    if flat is None:
         update(*arrays)
-        return
-    flat = [a.reshape(-1) for a in arrays]
-    run_pieces(lambda i: update(*(a[i * SHARED:(i + 1) * SHARED] for a in flat)), -(-size // SHARED))
+    else:
+        run_pieces(lambda i: update(*(a[i * SHARED:(i + 1) * SHARED] for a in flat)), -(-flat[0].size // SHARED))
+
+
+def _in_memory_order(arrays):
+    """Flat views of NumPy arrays that lie alike, without gaps; None if there are none."""
+    if all(isinstance(a, np.ndarray) for a in arrays):
+        for views in (arrays, [a.T for a in arrays]):
+            if all(a.flags.c_contiguous for a in views):
+                return [a.reshape(-1) for a in views]
+    return None

@@ -120,6 +120,16 @@ def test_astype_converts_every_parameter_and_forgets_gradients(dtype):
 
 
 @checks(Module)
+def test_pack_reaches_every_parameter_and_astype_leads_back():
+    tree = Tree()
+    assert tree.pack("bfloat16") is tree
+    assert all(parameter.packed_as == "bfloat16" and not parameter.trainable for parameter in tree.parameters())
+    assert all(tensor.dtype == "bfloat16" for tensor in tree.state_dict().values())
+    tree.astype(np.float32)
+    assert all(tensor.dtype == np.float32 for tensor in tree.state_dict().values())
+
+
+@checks(Module)
 def test_zero_grad_reaches_every_parameter():
     tree = Tree()
     for parameter in tree.parameters():

@@ -33,8 +33,10 @@ ARGUMENTS = {**{formula: lambda rows, row, ids: [rows()] for formula in ONE_ARRA
              formulas.layer_norm_backward: lambda rows, row, ids: [rows(), rows(), row(), 1e-5],
              formulas.rms_norm: lambda rows, row, ids: [rows(), row(), 1e-5],
              formulas.rms_norm_backward: lambda rows, row, ids: [rows(), rows(), row(), 1e-5],
+             formulas.swiglu: lambda rows, row, ids: [rows(), rows()],
+             formulas.swiglu_backward: lambda rows, row, ids: [rows(), rows(), rows()],
              losses._token_losses: lambda rows, row, ids: [rows(), ids(), 0.1]}
-ATTENTION = {formulas.attention, formulas.attention_backward}
+SEVERAL_ROWS = {formulas.attention, formulas.attention_backward, formulas.rotate}         # belong together: cases below
 each_formula = pytest.mark.parametrize("formula", ARGUMENTS, ids=lambda f: f.__name__)
 LAYOUTS = {"contiguous": lambda x: x, "every other row": lambda x: np.repeat(x, 2, axis=0)[::2],
            "backwards": lambda x: np.ascontiguousarray(x[..., ::-1])[..., ::-1],
@@ -72,7 +74,7 @@ def threads(count):
             pieces._helpers.cache_clear()
 
 
-def arguments(formula, rng, lead, C, layouts=("contiguous",) * 2):
+def arguments(formula, rng, lead, C, layouts=("contiguous",) * 3):
     """Arguments of a formula, its arrays (*lead, C) lying in memory as `layouts` say."""
     layouts = iter(layouts)
     return ARGUMENTS[formula](lambda: LAYOUTS[next(layouts)](rng.standard_normal((*lead, C))),
@@ -93,16 +95,16 @@ def test_the_cases_below_are_all_formulas_that_are_cut():
     modules = [importlib.import_module(f"scratchgpt.formulas.{file.name}") for file in iter_modules(formulas.__path__)]
     found = {f for module in modules for f in vars(module).values()
              if inspect.isfunction(f) and hasattr(f, "__wrapped__")}
-    assert found == {*ARGUMENTS, *ATTENTION}
+    assert found == {*ARGUMENTS, *SEVERAL_ROWS}
     assert all(f.__name__ == f.__wrapped__.__name__ and f.__doc__ for f in found)
 
 
 @checks(pieces.by_rows)
 @each_formula
 @given(lead=st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple), C=st.integers(1, 5),
-       piece=st.integers(1, 20), layouts=st.tuples(*2 * [st.sampled_from(sorted(LAYOUTS))]), named=st.integers(0, 4),
+       piece=st.integers(1, 20), layouts=st.tuples(*3 * [st.sampled_from(sorted(LAYOUTS))]), named=st.integers(0, 4),
        seed=seeds)
-@example(lead=(5, 3), C=4, piece=8, layouts=("contiguous", "transposed"), named=0, seed=0)
+@example(lead=(5, 3), C=4, piece=8, layouts=("contiguous", "transposed", "transposed"), named=0, seed=0)
 def test_in_pieces_every_formula_equals_itself_as_written(formula, lead, C, piece, layouts, named, seed):
     args = arguments(formula, np.random.default_rng(seed), lead, C, layouts)
     named = min(named, len(args))
@@ -198,6 +200,17 @@ def test_large_attention_over_split_heads_and_padding_equals_the_formula_as_writ
                     formulas.attention_backward.__wrapped__(do, q, k, v, fast[1]))
 
 
+@checks(pieces.by_rows, formulas.rotate)
+@pytest.mark.parametrize("piece", [1, 50, 10_000])
+def test_turns_in_pieces_are_those_of_the_formula_as_written(piece):
+    rng = np.random.default_rng(0)
+    x, angles = rng.standard_normal((3, 5, 2, 6)), rng.standard_normal((3, 5, 1, 3))
+    with pieces_of(piece) as cut:
+        fast = formulas.rotate(x, np.cos(angles), np.sin(angles))
+    assert_same(fast, formulas.rotate.__wrapped__(x, np.cos(angles), np.sin(angles)))
+    assert bool(cut) == (piece < 10_000)
+
+
 # run_pieces, for_pieces, thread_count ---------------------------------------------------------------------------------
 
 @checks(pieces.run_pieces)
@@ -257,16 +270,33 @@ def test_for_pieces_reaches_every_element_once_with_its_partners(n_threads, size
 
 
 @checks(pieces.for_pieces)
+@given(shape=st.lists(st.integers(2, 4), min_size=2, max_size=3).map(tuple), turn=st.booleans())
+def test_for_pieces_cuts_what_lies_column_by_column_as_well(shape, turn):
+    w, g, seen = np.zeros(shape), np.arange(float(np.prod(shape))).reshape(shape), []
+    w, g = (w.T, g.T) if turn else (w, g)
+
+    def update(w, g):
+        seen.append(w.shape)
+        w += g + 1
+    with pieces_of(3):
+        pieces.for_pieces(update, w, g)
+    assert all(len(part) == 1 and part[0] <= 3 for part in seen)
+    np.testing.assert_array_equal(w, g + 1)
+
+
+@checks(pieces.for_pieces)
 @given(shape=st.tuples(st.integers(2, 6), st.integers(2, 6)))
-def test_for_pieces_hands_over_whole_what_it_cannot_cut_in_place(shape):
+def test_for_pieces_hands_over_whole_what_lies_in_different_ways_or_with_gaps(shape):
     w, g, whole = np.zeros(shape[::-1]).T, np.ones(shape), []
+    gaps = np.zeros((*shape, 2))[..., 0]
 
     def update(w, g):
         whole.append(w.shape)
         w += g
     with pieces_of(3):
         pieces.for_pieces(update, w, g)
-    assert whole == [shape] and (w == 1).all()
+        pieces.for_pieces(update, gaps, gaps + 1)
+    assert whole == [shape, shape] and (w == 1).all() and (gaps == 1).all()
 
 
 @checks(pieces.for_pieces, pieces.run_pieces)

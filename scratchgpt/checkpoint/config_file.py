@@ -1,4 +1,4 @@
-"""config.json: what a folder says it is. Before: `files`. After: the first thing that is read, and the least trusted."""
+"""config.json: what a folder says it is. Before: `files`. After: what is read first, and trusted least."""
 
 from pathlib import Path
 

@@ -1,66 +1,85 @@
-"""A model as a folder: `config.json` says what it is, `model.safetensors` holds what it learned.
+"""A model as a folder: `config.json` says what it is, and the weights beside it what it learned.
 
-Before this file: `safetensors`, `names`. After it: the reader can move a model between this package and the field.
+Before this file: `config_file`, `shards`, `names`. After it: the reader can move a model between this package and the
+field.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from .. import backend
 from ..errors import CheckpointError, ConfigError
-from ..files import read_json, write_json
+from ..files import write_json
+from ..formulas.number_formats import ENCODERS, FORMATS, Packed
 from ..module import BLANK
-from .names import foreign_name, rename
-from .safetensors import load_file, save_file
+from .config_file import CONFIG_FILE
+from .names import from_foreign, to_foreign
+from .shards import open_folder, save_shards, split
 
-CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+MAX_SHARD_SIZE = "50GB"                                  # as transformers 5 has it
+REAL = {*FORMATS, "float32", "float64"}
 
 
-def save_pretrained(model, folder):
+def save_pretrained(model, folder, max_shard_size=MAX_SHARD_SIZE):
     """Write `model` to `folder`, made if need be. The weights come last: until then the old ones stand.
 
-    Raises OSError if the folder cannot be written.
+    max_shard_size  bytes, or "5GB", "200MB": what is larger is split into `model-00001-of-00003.safetensors`, ... with
+                    an index, as `save_shards` says
+    Packed weights are written as they are, and `dtype` in config.json says what most of the weights are.
+    Raises ConfigError for another max_shard_size, OSError if the folder cannot be written.
     """
-    folder = Path(folder)
+    folder, config = Path(folder), model.config
+    tensors = {name: _on_host(tensor) for name, tensor in to_foreign(model.state_dict(), config.model_type).items()}
+    split(tensors, max_shard_size)                       # that it can be, before anything is written
+    counts = Counter()
+    for tensor in tensors.values():
+        counts[str(tensor.dtype)] += tensor.size
+    values = {key: value for key, value in config.to_dict().items() if key != "torch_dtype"}       # version 4's word
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG_FILE, model.config.to_dict())
-    model_type = model.config.model_type
-    arrays = {foreign_name(name, model_type): backend.to_host(array) for name, array in model.state_dict().items()}
-    save_file(arrays, folder / WEIGHTS_FILE, {"format": "pt"})
+    write_json(folder / CONFIG_FILE, {**values, "dtype": counts.most_common(1)[0][0]})
+    save_shards(tensors, folder, max_shard_size)
 
 
-def load_pretrained(model_class, folder):
-    """Make a `model_class` from `folder`; its weights are mapped from the file, and copied only when written to.
+def _on_host(tensor):
+    return Packed(backend.to_host(tensor.bits), tensor.dtype) if isinstance(tensor, Packed) else backend.to_host(tensor)
 
-    Raises CheckpointError (files) or ConfigError (sizes) naming the file and the field.
+
+def load_pretrained(model_class, folder, dtype="float32"):
+    """Make a `model_class` from `folder`. Its weights are mapped from the file, and copied only when they must be.
+
+    dtype  "float32": weights of 32 bits are views of the file; those of 8 or 16 bits become float32 at their first use.
+           "bfloat16", "float16": weights are held in 16 bits, frozen, and decoded at every use, as `Parameter.pack`
+           says; those that a file has in this format are views of it
+    Raises ConfigError for another dtype, CheckpointError (files) or ConfigError (sizes) naming the file and the field.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such folder; name one that save_pretrained or `scratchgpt train` wrote")
-    values = read_json(folder / CONFIG_FILE)
-    expected = model_class.config_class.model_type
-    if not isinstance(values, dict) or values.get("model_type") != expected:
-        found = values.get("model_type") if isinstance(values, dict) else type(values).__name__
-        raise CheckpointError(f"{folder / CONFIG_FILE}: model_type must be {expected!r}; got {found!r}")
-    try:
-        config = model_class.config_class.from_dict(values)
-    except (TypeError, KeyError, ConfigError) as problem:
-        raise ConfigError(f"{folder / CONFIG_FILE}: {problem}") from None
-    arrays, _ = load_file(folder / WEIGHTS_FILE)
-    return _fill(model_class, config, arrays, folder / WEIGHTS_FILE)
+    if dtype not in ("float32", *ENCODERS):
+        raise ConfigError(f"dtype must be one of float32, {', '.join(ENCODERS)}; got {dtype!r:.80}")
+    config = model_class.config_class.from_pretrained(folder)
+    if config.other.get("quantization_config") is not None:
+        raise ConfigError(f"{Path(folder) / CONFIG_FILE}: quantization_config is not supported: the weights would be "
+                          "codes, not numbers; use a folder with the original weights")
+    path, tensors = open_folder(folder)
+    model = _fill(model_class, config, tensors, path)
+    return model if dtype == "float32" else model.pack(dtype)
 
 
-def _fill(model_class, config, arrays, path):
+def _fill(model_class, config, tensors, path):
     """Sizes come from a file: what they promise must be about there before anything of that size is allocated.
 
     About, so that where a few tensors are missing the error can list them by name.
     """
-    there = sum(array.size for array in arrays.values())
-    if config.num_parameters > 2 * there + 1_000_000 or config.num_tensors > 2 * len(arrays) + 100:
+    there = sum(tensor.size for tensor in tensors.values())
+    if config.num_parameters > 2 * there + 1_000_000 or config.num_tensors > 2 * len(tensors) + 100:
         raise CheckpointError(f"{path}: the config promises {config.num_parameters} parameters in {config.num_tensors} "
-                              f"tensors; the file holds {there} in {len(arrays)}")
+                              f"tensors; the file holds {there} in {len(tensors)}")
     model = model_class(config, rng=BLANK)
+    names = [name for name, _ in model.named_parameters()]
+    ours = from_foreign(tensors, names, config.model_type)
+    strange = [f"{name} is {ours[name].dtype}" for name in names if name in ours and str(ours[name].dtype) not in REAL]
     try:
-        model.load_state_dict(rename(arrays, model.state_dict(), config.model_type))
+        if strange:
+            raise CheckpointError(f"weights must be real numbers, {', '.join(sorted(REAL))}; {'; '.join(strange)}")
+        model.load_state_dict(ours)
     except CheckpointError as problem:
         raise CheckpointError(f"{path}: {problem}") from None
     return model

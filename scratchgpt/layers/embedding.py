@@ -59,7 +59,7 @@ class LearnedPositions(Module):
             elif self.weight.trainable:
                 formulas.add_rows(self.weight.open_grad(), at, dy)
             return dy
-        return x + self.weight.data[at], backward
+        return x + self.weight.rows(at), backward
 
 
 class SinusoidalPositions(Module):

@@ -13,7 +13,7 @@ from ..module import Module
 
 
 class PretrainedModel(Module):
-    """A model p(y | x; w): its config says which function, its parameters w what it has learned.
+    """A model y = f(x; w), x being ids (B, T): its config says which f, its parameters w what it has learned.
 
     Subclasses name `config_class` and set `config`; their constructor is (config, *, rng).
     Source: Wolf et al. 2019, arXiv:1910.03771, for the folder that holds both.

@@ -20,7 +20,7 @@ def grad_norm(parameters):
     total = 0.0
     for p in parameters:
         if p.grad is not None:
-            g = p.grad.reshape(-1)
+            g = p.grad.ravel(order="K")                 # as it lies: a view
             total = total + g @ g
     return math.sqrt(float(backend.to_host(total)))
 

@@ -34,7 +34,8 @@ class Optimizer:
     def __init__(self, parameters, lr, weight_decay=0.0, decays=decays_matrices):
         self.parameters = [p for p in parameters if p.trainable]
         if not self.parameters:
-            raise ConfigError("an optimizer needs at least one trainable parameter; got none")
+            raise ConfigError("an optimizer needs at least one trainable parameter; got none: set `trainable`, and convert "
+                              "packed weights with `astype` first")
         if not lr >= 0 or not weight_decay >= 0:
             raise ConfigError(f"lr and weight_decay must be >= 0; got lr={lr}, weight_decay={weight_decay}")
         self.lr, self.steps = lr, 0

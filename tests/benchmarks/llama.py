@@ -1,4 +1,4 @@
-"""A Llama of 114M parameters: training and decoding, against our GPT-2 124M and against transformers, in one process.
+"""A Llama of 125M parameters: training and decoding, against our GPT-2 124M and against transformers, in one process.
 
     python -m tests.benchmarks.llama            needs the `oracles` extra
 
@@ -19,7 +19,7 @@ import scratchgpt as sg  # noqa: E402
 from tests.benchmarks.machine import in_turns  # noqa: E402
 from tests.benchmarks.training import OPTIMIZER, our_step  # noqa: E402
 
-SIZES = dict(vocab_size=50257, hidden_size=768, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=12,
+SIZES = dict(vocab_size=50257, hidden_size=768, intermediate_size=2432, num_hidden_layers=12, num_attention_heads=12,
              num_key_value_heads=4, max_position_embeddings=1024, tie_word_embeddings=True, initializer_range=0.05)
 BATCH, CONTEXT, PROMPT, NEW = 4, 64, 16, 48
 

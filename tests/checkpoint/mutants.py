@@ -17,7 +17,8 @@ def entry(shape, offsets, dtype="F32", **more):
 
 
 STRANGE = [None, True, -1, 0, 1, 2**31, 2**63, 2**64, 10**30, 10**400, int("9" * 4000), 0.5, 1e300, "", "x", "F32",
-           "I8", [], [0], [[]], {}, {"a": 1}, [0, 24], [2**62, 4], "\ud800"]
+           "I8", "BF16", "../x.safetensors", "model-00001-of-00003.safetensors", [], [0], [[]], {}, {"a": 1},
+           [0, 24], [2**62, 4], "\ud800"]
 
 
 def places(value, path=()):
@@ -44,3 +45,20 @@ def strangely(value, rng, count=1):
         else:
             inside[key] = copy.deepcopy(strange)
     return value
+
+
+def damaged(raw, rng):
+    """Some bytes changed, lost, put in, or said again; never none at all."""
+    mutant = bytearray(raw)
+    for _ in range(rng.integers(1, 4)):
+        at, kind = int(rng.integers(len(mutant))), rng.integers(4)
+        if kind == 0:
+            mutant[at] = rng.integers(256)
+        elif kind == 1:
+            del mutant[at:at + rng.integers(1, 20)]
+        elif kind == 2:
+            mutant[at:at] = rng.bytes(rng.integers(1, 5))
+        else:
+            mutant[at:at] = mutant[int(rng.integers(len(mutant))):][:20]
+        mutant = mutant or bytearray(b"\0")
+    return bytes(mutant)

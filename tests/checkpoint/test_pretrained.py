@@ -11,14 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgpt.checkpoint import load_file, load_pretrained, save_file, save_pretrained
-from scratchgpt.checkpoint.names import TABLES, foreign_name, rename
-from scratchgpt.errors import CheckpointError, ConfigError, ScratchGPTError
-from scratchgpt.models import GPT2, BigramConfig, BigramLM
-from tests.checkpoint.mutants import strangely
+from scratchgpt.checkpoint.config_file import read_config
+from scratchgpt.checkpoint.names import from_foreign
+from scratchgpt.errors import CheckpointError, ConfigError
+from scratchgpt.models import GPT2, BigramLM
+from scratchgpt.models.pretrained_model import PretrainedModel
+from tests.checkpoint.folders import MODELS
 from tests.checks import checks
 from tests.layers.cases import gpt2
 
@@ -26,7 +28,6 @@ BLOCK = ["ln_1.weight", "ln_1.bias", "attn.c_attn.weight", "attn.c_attn.bias", "
          "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight", "mlp.c_proj.bias"]
 FIELD = ["transformer.wte.weight", "transformer.wpe.weight", "transformer.ln_f.weight", "transformer.ln_f.bias",
          *(f"transformer.h.{i}.{part}" for i in range(2) for part in BLOCK)]
-MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(5), rng=rng)}
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 
 
@@ -49,8 +50,9 @@ def edit_config(folder, **changes):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-@checks(save_pretrained, load_pretrained, GPT2, BigramLM)
+@checks(save_pretrained, load_pretrained, PretrainedModel, GPT2, BigramLM)
 @models
+@settings(max_examples=5)
 @given(seed=st.integers(0, 99))
 def test_what_was_saved_comes_back_bit_for_bit(make, tmp_path_factory, seed):
     folder = tmp_path_factory.mktemp("model") / "made" / "if need be"
@@ -58,6 +60,7 @@ def test_what_was_saved_comes_back_bit_for_bit(make, tmp_path_factory, seed):
     model.save_pretrained(folder)
     again = type(model).from_pretrained(folder)
     assert sorted(file.name for file in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert again.num_parameters == model.num_parameters == model.config.num_parameters
     assert again.config == model.config and again.state_dict().keys() == model.state_dict().keys()
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(again.state_dict()[name], array)
@@ -78,7 +81,7 @@ def test_a_loaded_model_trains_and_leaves_its_file_alone(saved):
     assert (folder / "model.safetensors").read_bytes() == raw
 
 
-@checks(save_pretrained, foreign_name)
+@checks(save_pretrained)
 def test_a_file_names_its_tensors_as_the_field_does(saved):
     model, folder = saved
     arrays, metadata = load_file(folder / "model.safetensors")
@@ -88,16 +91,7 @@ def test_a_file_names_its_tensors_as_the_field_does(saved):
     assert json.loads((folder / "config.json").read_text())["architectures"] == ["GPT2LMHeadModel"]
 
 
-@checks(rename, foreign_name)
-@models
-def test_renaming_there_and_back_changes_nothing(make):
-    model = make(np.random.default_rng(0))
-    state, kind = model.state_dict(), model.config.model_type
-    foreign = {foreign_name(name, kind): array for name, array in state.items()}
-    assert rename(foreign, state, kind) == state and kind in TABLES and len(foreign) == len(state)
-
-
-@checks(load_pretrained, rename)
+@checks(load_pretrained, from_foreign)
 def test_a_file_from_the_hub_loads_without_the_prefix_and_with_its_constant_buffers(saved):
     model, folder = saved
 
@@ -149,7 +143,7 @@ def test_a_single_missing_tensor_is_named_and_so_are_those_of_a_missing_layer(sa
         GPT2.from_pretrained(folder)
 
 
-@checks(rename, load_pretrained)
+@checks(from_foreign, load_pretrained)
 @pytest.mark.parametrize("name", ["wte.weight", "h.0.norm1.weight", "h.0.ln_1.weight"])
 def test_a_tensor_under_two_names_is_refused_because_one_would_win_silently(saved, name):
     _, folder = saved
@@ -195,14 +189,15 @@ def test_a_config_that_cannot_be_is_refused_by_file_and_field(saved, changes, sa
         GPT2.from_pretrained(folder)
 
 
-@checks(load_pretrained)
+@checks(load_pretrained, read_config)
 def test_folders_and_configs_that_are_none_are_named(saved, tmp_path):
     _, folder = saved
     with pytest.raises(CheckpointError, match="no such folder"):
         GPT2.from_pretrained(folder / "absent")
     with pytest.raises(CheckpointError, match="model_type must be 'bigram'; got 'gpt2'"):
         BigramLM.from_pretrained(folder)
-    for text, says in (("[]", "got 'list'"), ("{}", "got None"), ("{", "not valid JSON"), ('{"a":1,"a":2}', "2 times")):
+    for text, says in (("[]", "got list"), ("3", "got int"), ("{}", "got None"), ("{", "not valid JSON"),
+                       ('{"a":1,"a":2}', "2 times")):
         (folder / "config.json").write_text(text)
         with pytest.raises(CheckpointError, match=f"config.json: .*{says}"):
             GPT2.from_pretrained(folder)
@@ -211,21 +206,6 @@ def test_folders_and_configs_that_are_none_are_named(saved, tmp_path):
         (folder / name).unlink()
         with pytest.raises(CheckpointError, match=f"{name}: cannot be read"):
             GPT2.from_pretrained(folder)
-
-
-@checks(load_pretrained)
-@models
-def test_500_lying_configs_raise_nothing_but_our_errors(make, tmp_path):
-    model, rng, refusals = make(np.random.default_rng(0)), np.random.default_rng(1), 0
-    model.save_pretrained(tmp_path)
-    for _ in range(500):
-        (tmp_path / "config.json").write_text(json.dumps(strangely(model.config.to_dict(), rng, rng.integers(1, 3))))
-        try:
-            type(model).from_pretrained(tmp_path)
-        except ScratchGPTError as error:
-            refusals += 1
-            assert str(tmp_path) in str(error)
-    assert refusals > 200
 
 
 SAVER = """
