@@ -23,7 +23,8 @@ class LayerCache:
     def append(self, k, v):
         """Add k, v (B, K, T, D) behind what is there; returns all keys and all values (B, K, S, D), S = past + T."""
         if self._keys is not None and k.shape[0] != self._keys.shape[0]:
-            raise GenerationError(f"a cache keeps its batch size; it holds {self._keys.shape[0]} rows, got {k.shape[0]}")
+            raise GenerationError("a cache keeps its batch size; "
+                                  f"it holds {self._keys.shape[0]} rows, got {k.shape[0]}")
         length = self.length + k.shape[2]
         self._keys = self._room(self._keys, k, length)
         self._values = self._room(self._values, v, length)

@@ -4,6 +4,7 @@ Before this file: nothing; it imports no formula, and no function here shares a 
 constant that a formula and its gradient have in common, and so a gradient check cannot see, is seen. Slow on purpose.
 """
 
+import cmath
 import math
 
 import numpy as np
@@ -81,6 +82,11 @@ def gelu_tanh(x):
 def silu(x):
     """Elfwing et al. 2017."""
     return each(lambda x: x * _sigmoid(x), x)
+
+
+def swiglu(g, u):
+    """Shazeer 2020, equation 6: Swish_1(g) times u."""
+    return each(lambda g, u: g * _sigmoid(g) * u, g, u)
 
 
 def sigmoid(x):
@@ -180,9 +186,14 @@ def attention(q, k, v, mask=None, dropped=None):
     return o, p
 
 
-def causal_mask(T, S):
-    """Vaswani et al. 2017, section 3.2.3: query t is token number S - T + t, and sees no later one."""
-    return np.array([[s <= S - T + t for s in range(S)] for t in range(T)], bool).reshape(T, S)
+def causal_mask(T, S, window=None):
+    """Vaswani et al. 2017, section 3.2.3: query t is token number S - T + t, and sees no later one.
+
+    Beltagy et al. 2020, section 3.1: with a window, itself and the window - 1 tokens before it.
+    """
+    def seen(token):
+        return range(0 if window is None else max(0, token - window + 1), token + 1)
+    return np.array([[s in seen(S - T + t) for s in range(S)] for t in range(T)], bool).reshape(T, S)
 
 
 def padding_mask(attention_mask):
@@ -198,6 +209,127 @@ def sinusoidal_positions(T, C, offset=0):
             table[t, 2 * i] = math.sin((offset + t) / 10000 ** (2 * i / C))
             table[t, 2 * i + 1] = math.cos((offset + t) / 10000 ** (2 * i / C))
     return table
+
+
+def repeat_heads(k, G):
+    """Ainslie et al. 2023, section 2.2: query heads 0 .. G - 1 read key head 0, the next G read key head 1, ..."""
+    B, K, S, D = k.shape
+    y = np.empty((B, G * K, S, D))
+    for b, head, s, d in np.ndindex(y.shape):
+        y[b, head, s, d] = k[b, head // G, s, d]
+    return y
+
+
+def grouped_attention(q, k, v, mask=None):
+    """`attention` where k and v have fewer heads than q."""
+    G = q.shape[1] // k.shape[1]
+    return attention(q, repeat_heads(k, G), repeat_heads(v, G), mask)
+
+
+# rotary positions -----------------------------------------------------------------------------------------------------
+
+def rotate(x, positions, w, scale=1.0):
+    """Su et al. 2021, equation 16: a pair of channels is a complex number, and is multiplied by e^(i p w).
+
+    x (B, T, H, D), channel i being paired with i + D/2    positions (B, T)    w (D/2,), or (B, D/2) for every row
+    """
+    y, half = np.empty(x.shape), x.shape[-1] // 2
+    for b, t, h in np.ndindex(x.shape[:3]):
+        for i in range(half):
+            angle = float(positions[b][t]) * float(w[b][i] if np.ndim(w) == 2 else w[i])
+            turned = complex(x[b, t, h, i], x[b, t, h, half + i]) * cmath.exp(1j * angle) * scale
+            y[b, t, h, i], y[b, t, h, half + i] = turned.real, turned.imag
+    return y
+
+
+def rotary_frequencies(D, theta):
+    """Su et al. 2021, equation 15: theta_i = 10000^(-2 (i - 1) / d), i = 1 .. d/2."""
+    return np.array([1 / theta ** (2 * (i - 1) / D) for i in range(1, D // 2 + 1)])
+
+
+def linear_frequencies(D, theta, factor):
+    """Chen et al. 2023, equation 4: position m is read as m L / L'."""
+    return np.array([1 / factor * w for w in rotary_frequencies(D, theta)])
+
+
+def dynamic_frequencies(D, theta, factor, length, trained):
+    """emozilla 2023: base ((factor l / L) - (factor - 1))^(d / (d - 2)), once the text is longer than L."""
+    if length > trained:
+        theta = theta * ((factor * length / trained) - (factor - 1)) ** (D / (D - 2))
+    return rotary_frequencies(D, theta)
+
+
+def llama3_frequencies(D, theta, factor, low_freq_factor, high_freq_factor, trained):
+    """The code of Llama 3.1, by wavelength."""
+    found = []
+    for w in rotary_frequencies(D, theta):
+        wavelength = 2 * math.pi / w
+        if wavelength < trained / high_freq_factor:
+            found.append(w)
+        elif wavelength > trained / low_freq_factor:
+            found.append(w / factor)
+        else:
+            smooth = (trained / wavelength - low_freq_factor) / (high_freq_factor - low_freq_factor)
+            found.append((1 - smooth) * w / factor + smooth * w)
+    return np.array(found)
+
+
+def yarn_frequencies(D, theta, factor, trained, beta_fast=32, beta_slow=1, truncate=True):
+    """Peng et al. 2023, the authors' code: the pair that makes `beta` turns, and a ramp from one pair to another."""
+    def pair_that_turns(times):
+        return D * math.log(trained / (times * 2 * math.pi)) / (2 * math.log(theta))
+    low, high = pair_that_turns(beta_fast), pair_that_turns(beta_slow)
+    if truncate:
+        low, high = math.floor(low), math.ceil(high)
+    low, high, found = max(low, 0), min(high, D - 1), []
+    if low == high:
+        high += 0.001
+    for i, w in enumerate(rotary_frequencies(D, theta)):
+        stretched = min(1, max(0, (i - low) / (high - low)))
+        found.append(w / factor * stretched + w * (1 - stretched))
+    return np.array(found)
+
+
+def yarn_attention_factor(factor):
+    """Peng et al. 2023, equation 22: sqrt(1/t) = 0.1 ln(s) + 1."""
+    return 0.1 * math.log(factor) + 1 if factor > 1 else 1.0
+
+
+# the Transformer's layers, on one sentence x (T, C); weights are {name: array} ----------------------------------------
+
+def multi_head_attention(x, memory, w, heads, may_see):
+    """Vaswani et al. 2017, section 3.2.2: Concat(head_1, ..., head_h) W^O.
+
+    head_i = Attention(x W_i^Q, m W_i^K, m W_i^V), m the memory.    may_see(t, s): whether query t may look at key s.
+    """
+    mask = np.array([[bool(may_see(t, s)) for s in range(len(memory))] for t in range(len(x))])
+    d_k, concatenated = x.shape[1] // heads, []
+    for i in range(heads):
+        own = slice(i * d_k, (i + 1) * d_k)
+        q = linear(x, w["W_q"][:, own], w["b_q"][own])
+        k = linear(memory, w["W_k"][:, own], w["b_k"][own])
+        v = linear(memory, w["W_v"][:, own], w["b_v"][own])
+        concatenated.append(attention(q, k, v, mask)[0])
+    return linear(np.concatenate(concatenated, axis=1), w["W_o"], w["b_o"])
+
+
+def feed_forward(x, w):
+    """Vaswani et al. 2017, equation 2: max(0, x W_1 + b_1) W_2 + b_2."""
+    return linear(relu(linear(x, w["W_1"], w["b_1"])), w["W_2"], w["b_2"])
+
+
+def encoder_layer(x, words, w, heads, eps):
+    """Vaswani et al. 2017, section 3.1: LayerNorm(x + Sublayer(x)) of two sublayers. words[s]: s is no padding."""
+    x = layer_norm(x + multi_head_attention(x, x, w["self"], heads, lambda t, s: words[s]), *w["norm1"], eps)
+    return layer_norm(x + feed_forward(x, w["mlp"]), *w["norm2"], eps)
+
+
+def decoder_layer(y, words, memory, memory_words, w, heads, eps):
+    """The same of three: the first sees no later word, the second the encoder's output. words as in `encoder_layer`."""
+    y = layer_norm(y + multi_head_attention(y, y, w["self"], heads, lambda t, s: words[s] and s <= t), *w["norm1"], eps)
+    over_memory = multi_head_attention(y, memory, w["cross"], heads, lambda t, s: memory_words[s])
+    y = layer_norm(y + over_memory, *w["norm2"], eps)
+    return layer_norm(y + feed_forward(y, w["mlp"]), *w["norm3"], eps)
 
 
 # optimisers: the path of one weight w under the gradients g_1, g_2, ..., as a list of the values it takes -------------

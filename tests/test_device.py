@@ -18,6 +18,7 @@ from scratchgpt.optim import SGD, Adam, AdamW, clip_grad_norm, grad_norm
 from tests import laws
 from tests.checks import checks
 from tests.layers.cases import CASES, MODULES, P, V, gpt2
+from tests.layers.llama_cases import LLAMA_CASES, LLAMA_MODULES, llama, mistral, question_answering, qwen2, qwen3
 from tests.layers.test_laws import FEW
 from tests.strict_device import StrictArray, StrictBackend
 
@@ -46,8 +47,8 @@ def assert_close(found, expected):
     np.testing.assert_allclose(backend.to_host(found), expected, rtol=1e-4, atol=1e-5)
 
 
-@checks(Module, *MODULES)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@checks(Module, *MODULES, *LLAMA_MODULES)
+@pytest.mark.parametrize("case", [*CASES, *LLAMA_CASES], ids=lambda case: case.name)
 @FEW
 @given(B=st.integers(1, 3), T=st.integers(1, 4), seed=st.integers(0, 2**32 - 1))
 def test_every_module_computes_on_the_device_what_it_computes_on_the_host(case, B, T, seed):
@@ -111,6 +112,29 @@ def test_generation_on_the_device_gives_the_tokens_of_the_host_past_the_context_
     strict, plain = on_both(tokens)
     assert type(strict) is np.ndarray
     np.testing.assert_array_equal(strict, plain)
+
+
+FAMILY = {"gpt2": gpt2, "llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3,
+          "question answering": question_answering, "llama, dynamic": lambda rng: llama(
+              rng, head_dim=4, max_position_embeddings=4, rope_parameters={"rope_type": "dynamic", "factor": 2.0})}
+
+
+@checks(generate, *LLAMA_MODULES)
+@pytest.mark.parametrize("make", FAMILY.values(), ids=FAMILY)
+def test_padded_batches_are_scored_and_continued_on_the_device_as_on_the_host(make):
+    words = np.array([[0, 0, 1, 1], [1, 1, 1, 0]])
+
+    def work():
+        model = make(np.random.default_rng(0))
+        for parameter in model.parameters():
+            parameter.data = parameter.data * 20
+        ended = generate(model, IDS, words, max_new_tokens=4, eos_token_id=[1, 2], pad_token_id=0)
+        return model.logits(IDS, attention_mask=words), ended, model.hidden_states(IDS, words)
+    (found, text, states), (expected, plain, plain_states) = on_both(work)
+    assert type(text) is np.ndarray
+    np.testing.assert_array_equal(text, plain)
+    for one, other in zip([found, *states], [expected, *plain_states], strict=True):
+        assert_close(one, other)
 
 
 @checks(GPT2)

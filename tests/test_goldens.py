@@ -7,12 +7,13 @@ import pytest
 
 from scratchgpt import formulas, optim
 from scratchgpt.checkpoint import load_pretrained
-from scratchgpt.checkpoint.names import foreign_name
+from scratchgpt.checkpoint.names import foreign_name, to_foreign
 from scratchgpt.decoding import generate
-from scratchgpt.models import GPT2
+from scratchgpt.models import GPT2, AutoModel, Llama, Mistral, Qwen2, Qwen3
 from scratchgpt.module import Parameter
 from tests.checks import checks
 from tests.goldens.make_goldens import OPTIMIZERS
+from tests.goldens.make_llama_goldens import MODELS, NEW, PROMPT
 
 HERE = Path(__file__).parent / "goldens"
 CLOSE = dict(rtol=1e-10, atol=1e-12)
@@ -66,7 +67,7 @@ def test_a_formula_and_its_gradients_are_those_of_pytorch(name):
 def test_every_golden_of_the_file_is_checked():
     assert {key.split("/")[0] for key in np.load(HERE / "formulas.npz")} == set(FORMULAS)
     assert {key.split("/")[0] for key in np.load(HERE / "optimizers.npz")} == set(OPTIMIZERS)
-    assert sum(file.stat().st_size for file in HERE.rglob("*") if file.suffix != ".pyc") < 100_000
+    assert sum(file.stat().st_size for file in HERE.rglob("*") if file.suffix != ".pyc") < 250_000
 
 
 @checks(optim.SGD, optim.Adam, optim.AdamW)
@@ -109,3 +110,48 @@ def test_in_float32_the_same_checkpoint_is_as_close_as_float32_can_be(golden):
 def test_greedy_text_of_the_checkpoint_is_that_of_transformers(golden):
     model, expected = golden
     np.testing.assert_array_equal(generate(model, expected["ids"][:, :3], max_new_tokens=9), expected["greedy"])
+
+
+# the Llama family -----------------------------------------------------------------------------------------------------
+
+FAMILY = {"llama": Llama, "mistral": Mistral, "qwen2": Qwen2, "qwen3": Qwen3}
+family, FLOAT32 = pytest.mark.parametrize("name", FAMILY), dict(rtol=1e-4, atol=1e-5)
+
+
+def family_golden(name):
+    """A model of the family that transformers saved, and what transformers and autograd say of it, in float32."""
+    model, expected = AutoModel.from_pretrained(HERE / name), dict(np.load(HERE / name / "expected.npz"))
+    assert type(model) is FAMILY[name] and FAMILY.keys() == MODELS.keys()
+    return model, {key: array if array.dtype.kind == "f" else array.astype(np.int64) for key, array in expected.items()}
+
+
+@checks(Llama, Mistral, Qwen2, Qwen3, AutoModel, load_pretrained)
+@family
+def test_a_model_of_the_family_gives_the_scores_loss_and_gradients_of_transformers(name):
+    model, expected = family_golden(name)
+    np.testing.assert_allclose(model.logits(expected["ids"]), expected["logits"], **FLOAT32)
+    loss, backward = model.loss(expected["ids"], expected["targets"])
+    backward()
+    np.testing.assert_allclose(loss, expected["loss"], **FLOAT32)
+    found = to_foreign({key: parameter.grad for key, parameter in model.named_parameters()}, name)
+    for key, grad in found.items():
+        np.testing.assert_allclose(grad, expected[key], err_msg=key, **FLOAT32)
+
+
+@checks(Llama, Mistral, Qwen2, Qwen3)
+@family
+def test_a_padded_batch_has_the_scores_of_transformers_where_there_are_words(name):
+    model, expected = family_golden(name)
+    words = expected["words"]
+    logits = model.logits(expected["padded"], attention_mask=words)
+    np.testing.assert_allclose(logits * words[..., None], expected["padded_logits"], **FLOAT32)
+
+
+@checks(generate, Llama, Mistral, Qwen2, Qwen3)
+@family
+def test_greedy_text_of_the_family_is_that_of_transformers_padded_or_not(name):
+    model, expected = family_golden(name)
+    text = generate(model, expected["ids"][:, :PROMPT], max_new_tokens=NEW)
+    np.testing.assert_array_equal(text, expected["greedy"])
+    text = generate(model, expected["padded"], expected["words"], max_new_tokens=NEW)
+    np.testing.assert_array_equal(text, expected["padded_greedy"])

@@ -19,8 +19,8 @@ def generate(model, ids, attention_mask=None, *, max_new_tokens, temperature=1.0
         x_{t+1} ~ softmax(filters(logits(x_1..x_t)))
 
     ids             (B, T) integers, T >= 1          max_new_tokens  >= 0
-    attention_mask  (B, T) of 1 for tokens and 0 for pads, on either side; None: no pads. A padded row is continued as
-                    it would be alone, at the end of the array.
+    attention_mask  (B, T) of 1 for tokens and 0 for pads, wherever they are; None: no pads. A padded row is continued
+                    as it would be alone, at the end of the array.
     temperature, top_k, top_p                        nothing is applied unasked
     filters         more functions (ids, scores) -> scores, applied first
     rng             numpy.random.Generator to sample; None is greedy, and then sampling options are an error
@@ -49,37 +49,50 @@ def stream(model, ids, attention_mask=None, *, max_new_tokens, temperature=1.0, 
     if not isinstance(max_new_tokens, int) or max_new_tokens < 0:
         raise GenerationError(f"max_new_tokens must be an integer >= 0; got {max_new_tokens!r}")
     ids = _prompt(ids)
-    if attention_mask is not None and np.shape(attention_mask) != ids.shape:
-        raise GenerationError(f"attention_mask must have the shape of the prompt {ids.shape}; got {np.shape(attention_mask)}")
+    words = None if attention_mask is None else _words(attention_mask, ids.shape)
     ends, pad = _ends(eos_token_id, pad_token_id)
     chain = [*filters, *_standard_filters(temperature, top_k, top_p, rng)]
-    return _steps(model, ids, attention_mask, max_new_tokens, chain, greedy if rng is None else sample, rng, ends, pad)
+    return _steps(model, ids, words, max_new_tokens, chain, greedy if rng is None else sample, rng, ends, pad)
 
 
-def _steps(model, ids, attention_mask, count, chain, choose, rng, ends, pad):
+def _steps(model, ids, words, count, chain, choose, rng, ends, pad):
     """Yields the tokens (B,) of each step; those of rows that have ended are `pad`."""
-    shape, T = (len(ids), ids.shape[1] + count), ids.shape[1]
-    text, seen, ended = np.empty(shape, ids.dtype), np.ones(shape, np.int64), np.zeros(len(ids), bool)
-    text[:, :T] = ids
-    if attention_mask is not None:
-        seen[:, :T] = backend.to_host(attention_mask)
-    read, cache = 0, model.new_cache()
-    for end in range(T, text.shape[1]):
+    (B, T), read, cache, ended = ids.shape, 0, model.new_cache(), np.zeros(len(ids), bool)
+    text = np.concatenate([ids, np.empty((B, count), ids.dtype)], axis=1)           # as it is said
+    line, seen = text, None                                                         # as it is read
+    if words is not None:                                # pads to the front: a window must find the words in one piece
+        order = np.argsort(words, axis=1, kind="stable")
+        line = np.concatenate([np.take_along_axis(ids, order, axis=1), text[:, T:]], axis=1)
+        seen = np.concatenate([np.take_along_axis(words, order, axis=1), np.ones((B, count), np.int64)], axis=1)
+    for end in range(T, T + count):
         slides = cache is None or model.n_positions is not None and end > model.n_positions
         first = max(0, end - model.n_positions) if slides and model.n_positions is not None else 0
-        padding = {} if attention_mask is None else {"attention_mask": seen[:, first:end]}
+        padding = {} if words is None else {"attention_mask": seen[:, first:end]}
         if slides:
-            scores = model.next_logits(text[:, first:end], **padding)
+            scores = model.next_logits(line[:, first:end], **padding)
         else:
-            scores = model.next_logits(text[:, read:end], cache, **padding)
+            scores = model.next_logits(line[:, read:end], cache, **padding)
             read = end
         for keep in chain:
             scores = keep(text[:, :end], scores)
-        text[:, end] = np.where(ended, pad, backend.to_host(choose(scores, rng)))
+        text[:, end] = line[:, end] = np.where(ended, pad, backend.to_host(choose(scores, rng)))
         ended |= np.isin(text[:, end], ends)
         yield text[:, end].copy()
         if ended.all():
             return
+
+
+def _words(attention_mask, shape):
+    """The mask as integers 0 and 1, on the host."""
+    try:
+        host = isinstance(attention_mask, (list, tuple))
+        mask = np.asarray(attention_mask) if host else backend.to_host(attention_mask)
+    except ValueError:
+        mask = np.empty((), object)
+    if mask.shape != shape or mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
+        raise GenerationError(f"attention_mask must hold 0 and 1 in the shape of the prompt {shape}; "
+                              f"got {attention_mask!r:.80}")
+    return mask.astype(np.int64)
 
 
 def _ends(eos_token_id, pad_token_id):

@@ -41,7 +41,7 @@ def repeat_heads(k, G):
 
         y_{b, g + G j, s, d} = k_bjsd      g = 0 .. G - 1
 
-    k (B, K, S, D)    G query heads to each key/value head    returns (B, G K, S, D); k itself where G is 1
+    k (B, K, S, D)    G query heads to each key/value head    returns (B, G K, S, D), no copy where G or K is 1
     Source: Ainslie et al. 2023, arXiv:2305.13245 (grouped-query attention).
     """
     B, K, S, D = k.shape

@@ -19,9 +19,10 @@ class MultiHeadAttention(Module):
     out       Linear, H D -> C                           dropout    Dropout on the probabilities
     n_head    H                                          n_kv_head  K, which divides H; None: H
     window    W: in causal calls a query sees itself and the W - 1 tokens before it; None: all of them
-    Keeps x, the memory if there is one, q, k, v (turned, if there is a rotation), the merged heads (B, T, H D) and the
-    probabilities (B, H, T, S), or, if only causal, one number for each head and query (B, H, T); with dropout also the
-    factors on the probabilities (B, H, T, S). With a cache, k and v are the cache's whole buffers.
+    Keeps x, the memory if there is one, q, k, v (turned, if there is a rotation, and the rotation), the merged heads
+    (B, T, H D) and the probabilities (B, H, T, S), with dropout also the factors on these (B, H, T, S), and where
+    1 < K < H copies of k and v for every query head in place of k and v; or, if only causal, k and v as they are and
+    one number for each head and query (B, H, T). With a cache, k and v are the cache's whole buffers.
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2; Ainslie et al. 2023, arXiv:2305.13245, for K < H.
     """
 

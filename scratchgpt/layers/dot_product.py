@@ -11,8 +11,8 @@ class ScaledDotProductAttention(Module):
     Where there are fewer key/value heads than query heads, each serves H / K of them. A call that is only causal takes
     the tiled form; a mask, dropout, or the wish to see the probabilities takes the textbook form, which has them in
     memory, and a copy of the keys and values for every query head.
-    Keeps q, k, v, and the probabilities (B, H, T, S), with dropout also their factors (B, H, T, S), and where K < H the
-    copies of k and v (B, H, S, D) in place of k and v; or, if only causal, o and one number for each head and query.
+    Keeps q, k, v, and the probabilities (B, H, T, S), with dropout also their factors (B, H, T, S), and where 1 < K < H
+    the copies of k and v (B, H, S, D) in place of k and v; or, if only causal, o and a number for each head and query.
     Source: as `formulas.attention` and `formulas.causal_attention`; K < H, Ainslie et al. 2023, arXiv:2305.13245.
     """
 

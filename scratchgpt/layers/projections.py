@@ -64,7 +64,7 @@ class NormedProjections(Module):
         q_h <- Norm_q(q_h)      k_j <- Norm_k(k_j)      v_j unchanged
 
     project         FusedProjections or SeparateProjections        q_norm, k_norm  norms over the D channels of a head
-    Keeps what the projections keep, and q and k as they were.
+    Keeps what the projections keep, and q and k as they were; of fused projections v with them, as it is one array.
     Source: Henry et al. 2020, arXiv:2010.04245; as RMSNorm, Qwen Team 2025, arXiv:2505.09388, section 2.
     """
 

@@ -5,7 +5,7 @@ the reader knows which keys of a foreign config.json are used, which are refused
 """
 
 import sys
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import ClassVar
 
 from ..checkpoint.config_file import read_config
@@ -40,13 +40,18 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values):
-        """From config.json. Raises ConfigError naming a key that changes the mathematics and is not supported."""
+        """From config.json. Raises ConfigError naming a key that changes the mathematics and is not supported, or is
+        missing.
+        """
         values = cls._modern(dict(values))
         for key, allowed in cls.FIXED.items():
             if key in values and not any(values[key] is one or type(values[key]) is type(one) and values[key] == one
                                          for one in allowed):
                 raise ConfigError(f"{key} must be {' or '.join(map(repr, allowed))} here; got {values[key]!r:.80}")
         known = {field.name for field in fields(cls)} - {"other"}
+        needed = {one.name for one in fields(cls) if one.default is one.default_factory is MISSING}
+        if needed - values.keys():
+            raise ConfigError(f"{' and '.join(sorted(needed - values.keys()))} must be given; there is no default")
         taken = {*known, *cls.FIXED, "model_type", "architectures"}
         return cls(**{key: values[key] for key in known & values.keys()},
                    other={key: value for key, value in values.items() if key not in taken})

@@ -24,7 +24,8 @@ class Decoder(LanguageModel):
         _head, _vocabulary                         as every LanguageModel
 
     Padding: a token's position is the number of tokens before it in its row, pads not counted, and no token looks at a
-    pad; so a row in a padded batch (B, T) gives what it gives alone. What stands at the pads is without meaning.
+    pad; so a row in a padded batch (B, T) gives what it gives alone. (A window counts the pads between two tokens, so
+    where there are windows pads stand before or behind a row's tokens.) What stands at the pads is without meaning.
     Source: Radford et al. 2018, Improving language understanding by generative pre-training, section 3.1.
     """
 

@@ -78,7 +78,7 @@ class GPT2(Decoder):
 
     Weights start from N(0, 0.02^2), residual projections from N(0, 0.02^2 / (2 L)), biases from 0, gains from 1.
     Keeps the ids, the input and the output of the last norm, and what its blocks keep; with `checkpoint_activations` of
-    each block only its input. Dropout on the embeddings adds a byte for each of B T C.
+    each block only its input. Dropout on the embeddings adds a byte for each of B T C, padding the positions (B, T).
     Source: Radford et al. 2019, Language models are unsupervised multitask learners, section 2.3, and its code.
     """
 

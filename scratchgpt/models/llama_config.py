@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import ConfigError
-from .config import LARGEST, ModelConfig
+from .config import ModelConfig
 
 THETA = 10_000.0
 # rope_type: the keys that it needs, besides rope_theta, and those that it may have
@@ -140,16 +140,16 @@ def _rope(given, config):
         if key == "truncate" and not isinstance(value, bool):
             raise ConfigError(f"rope_parameters: truncate must be true or false; got {value!r:.80}")
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if key not in ("rope_type", "truncate") and not (number and 0 < value <= LARGEST):
-            raise ConfigError(f"rope_parameters: {key} must be a finite number > 0; got {value!r:.80}")
+        if key not in ("rope_type", "truncate") and not (number and 1e-9 <= value <= 1e30):
+            raise ConfigError(f"rope_parameters: {key} must be a number from 1e-9 to 1e30; got {value!r:.80}")
     _check_scaling(kind, rope, config)
     return rope
 
 
 def _check_scaling(kind, rope, config):
     """The numbers of a type fit each other, so that no angle divides by zero."""
-    if not 1 < rope["rope_theta"] <= 1e30:
-        raise ConfigError(f"rope_parameters: rope_theta must be above 1 and at most 1e30; got {rope['rope_theta']}")
+    if not rope["rope_theta"] > 1:
+        raise ConfigError(f"rope_parameters: rope_theta must be above 1; got {rope['rope_theta']}")
     if kind != "default" and not 1 <= rope["factor"] <= 1e9:
         raise ConfigError(f"rope_parameters: factor must be from 1 to 1e9; got {rope['factor']}")
     if kind == "dynamic" and config.head_dim < 4:

@@ -1,4 +1,4 @@
-"""Mistral: a Llama that looks back over a window. Before: `llama`. After: L layers of a window W still reach L W tokens."""
+"""Mistral: a Llama that looks back over a window. Before: `llama`. After: L layers of a window W reach back L (W - 1)."""
 
 from dataclasses import dataclass
 from typing import ClassVar

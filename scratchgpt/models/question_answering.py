@@ -73,7 +73,7 @@ class QuestionAnsweringGPT(Decoder):
     Weights start from N(0, 0.02^2), gains from 1. The head W_head (C, V) is not tied. `tokenizer` spells questions and
     answers; it is saved with the model, and found again with it.
     Keeps the ids, what the head reads, and what its blocks keep; with `checkpoint_activations` of each block only its
-    input. Dropout on the embeddings adds a byte for each of B T C.
+    input. Dropout on the embeddings adds a byte for each of B T C, padding the positions (B, T).
     Source: Radford et al. 2018, Improving language understanding by generative pre-training, sections 3.1 and 4.1; its
     blocks, Vaswani et al. 2017, arXiv:1706.03762.
     """

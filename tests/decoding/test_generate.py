@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgpt.decoding import generate, greedy, sample, stream, temperature, top_k, top_p
@@ -10,9 +10,12 @@ from scratchgpt.errors import DataError, GenerationError
 from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config
 from tests.checks import checks
 from tests.layers.cases import P, V, gpt2
+from tests.layers.llama_cases import llama
 from tests.models.test_language_model import model_and_batch
+from tests.models.test_llama import MODELS as LLAMA_MODELS
+from tests.models.test_llama import padding
 
-MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(V), rng=rng)}
+MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(V), rng=rng), "llama": llama}
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 prompts = given(B=st.integers(1, 3), T=st.integers(1, P + 3), count=st.integers(0, P + 3),
                 seed=st.integers(0, 2**32 - 1))
@@ -77,6 +80,80 @@ def test_inside_the_context_each_step_reads_only_the_new_token():
     assert lengths == [3] + [1] * (P - 3) + [P, P]
 
 
+FAMILY = {**LLAMA_MODELS, "bigram": MODELS["bigram"]}
+padded = given(B=st.integers(2, 3), T=st.integers(1, P + 2), count=st.integers(0, P + 2),
+               seed=st.integers(0, 2**32 - 1))
+FEW = settings(max_examples=max(6, settings.default.max_examples // 5))
+
+
+@checks(generate, greedy)
+@pytest.mark.parametrize("make", FAMILY.values(), ids=FAMILY)
+@FEW
+@padded
+def test_a_row_of_a_padded_batch_is_continued_as_it_is_alone_past_the_context_too(make, B, T, count, seed):
+    model, ids, _ = model_and_batch(make, B, T, seed)
+    for side in ("left", "right", "anywhere"):
+        words = padding(np.random.default_rng(seed), B, T, side)
+        words[0] = 1
+        found = generate(model, ids, words, max_new_tokens=count)
+        np.testing.assert_array_equal(found[:, :T], ids)
+        for row, alone, new in zip(words == 1, ids, found[:, T:], strict=True):
+            if row.any():
+                expected = generate(model, alone[row][None], max_new_tokens=count)[0, row.sum():]
+                np.testing.assert_array_equal(new, expected)
+
+
+@checks(generate, stream, sample)
+@pytest.mark.parametrize("make", [gpt2, llama], ids=["gpt2", "llama"])
+def test_padding_and_ends_go_together_with_sampling_and_filters(make):
+    model, ids, _ = model_and_batch(make, 2, 4, 0)
+    words, seen = [[0, 0, 1, 1], [1, 1, 1, 0]], []
+
+    def watch(text, scores):
+        seen.append(text.copy())
+        return scores
+    options = dict(max_new_tokens=6, top_k=3, filters=[watch], eos_token_id=1)
+    text = generate(model, ids, words, rng=np.random.default_rng(0), **options)
+    again = np.stack(list(stream(model, ids, words, rng=np.random.default_rng(0), **options)), axis=1)
+    np.testing.assert_array_equal(text[:, 4:], again)
+    np.testing.assert_array_equal(seen[0], ids)                              # as the caller wrote them
+
+
+def ended(row, ends, pad):
+    """A row that goes on for ever, cut behind its first end and filled."""
+    at = [i for i, token in enumerate(row) if token in ends]
+    return [*row[:at[0] + 1], *[pad] * (len(row) - at[0] - 1)] if at else list(row)
+
+
+@checks(generate, stream)
+@models
+@given(B=st.integers(1, 3), T=st.integers(1, 4), count=st.integers(1, P + 2), seed=st.integers(0, 2**32 - 1),
+       ends=st.lists(st.integers(0, V - 1), max_size=3), pad=st.none() | st.integers(0, V - 1))
+def test_a_row_stops_at_its_end_is_filled_and_all_stop_when_all_have_ended(make, B, T, count, seed, ends, pad):
+    model, ids, _ = model_and_batch(make, B, T, seed)
+    free = generate(model, ids, max_new_tokens=count)[:, T:]
+    fill = pad if pad is not None else ends[0] if ends else 0
+    expected = np.array([ended(row, ends, fill) for row in free.tolist()])
+    if ends:
+        stops = [next((i + 1 for i, token in enumerate(row) if token in ends), count) for row in free.tolist()]
+        expected = expected[:, :max(stops)]
+    for eos in (ends, tuple(ends), *(ends if len(ends) == 1 else []), *([] if ends else [None])):
+        found = generate(model, ids, max_new_tokens=count, eos_token_id=eos, pad_token_id=pad)
+        np.testing.assert_array_equal(found[:, T:], expected)
+        tokens = list(stream(model, ids, max_new_tokens=count, eos_token_id=eos, pad_token_id=pad))
+        assert len(tokens) == expected.shape[1]
+
+
+@checks(generate)
+def test_no_step_is_computed_after_the_last_row_has_ended():
+    model, ids, _ = model_and_batch(gpt2, 2, 3, 0)
+    free, read, next_logits = generate(model, ids, max_new_tokens=6)[:, 3:], [], model.next_logits
+    model.next_logits = lambda *args: read.append(1) or next_logits(*args)
+    ends = sorted({int(token) for token in free[:, 1]})
+    found = generate(model, ids, max_new_tokens=6, eos_token_id=ends)
+    assert len(read) == found.shape[1] - 3 <= 2
+
+
 @checks(generate)
 def test_callers_filters_come_first_in_their_order_and_see_the_text_so_far():
     model, ids, _ = model_and_batch(gpt2, 2, 2, 0)
@@ -125,6 +202,11 @@ REFUSED = {
     "fewer than no tokens": dict(max_new_tokens=-1),
     "half a token": dict(max_new_tokens=1.5),
 }
+REFUSED |= {f"{name} {value}": {name: value} for name in ("eos_token_id", "pad_token_id")
+            for value in (-1, 1.0, "2", True, np.float64(1))}
+REFUSED |= {f"eos_token_id {value}": {"eos_token_id": value} for value in ([1, -1], [1, None], [[1]], ["1"], (1, 2.0))}
+REFUSED |= {f"attention_mask {value}": {"attention_mask": value}
+            for value in ([1], [[1, 1]], [[1], [1]], [[2]], [[0.5]], [[-1]], [[np.nan]], [["1"]], [[1], [1, 1]], 1)}
 PROMPTS = {"empty": [[]], "no axis": 3, "one axis": [1, 2], "floats": [[0.5]], "text": "abc", "ragged": [[1], [2, 3]],
            "none": None, "no tokens": np.zeros((2, 0), int), "booleans": [[True]]}
 

@@ -131,18 +131,43 @@ def test_under_a_causal_mask_the_future_changes_nothing(T, D, seed):
 
 
 @checks(formulas.causal_mask)
-@given(T=st.integers(0, 6), past=st.integers(0, 6))
-def test_the_causal_mask_equals_its_definition(T, past):
-    mask = formulas.causal_mask(T, past + T, np.empty(0, np.float32))
+@given(T=st.integers(0, 6), past=st.integers(0, 6), window=st.none() | st.integers(1, 8))
+def test_the_causal_mask_equals_its_definition(T, past, window):
+    mask = formulas.causal_mask(T, past + T, np.empty(0, np.float32), window)
     assert mask.dtype == bool
-    np.testing.assert_array_equal(mask, oracles.causal_mask(T, past + T))
+    np.testing.assert_array_equal(mask, oracles.causal_mask(T, past + T, window))
 
 
 @checks(formulas.causal_mask)
-@given(T=st.integers(1, 6), past=st.integers(0, 6))
-def test_the_last_rows_of_a_long_mask_are_the_mask_of_the_last_queries(T, past):
-    last, whole = (formulas.causal_mask(queries, past + T, np.empty(0)) for queries in (T, past + T))
+@given(T=st.integers(1, 6), past=st.integers(0, 6), window=st.none() | st.integers(1, 8))
+def test_the_last_rows_of_a_long_mask_are_the_mask_of_the_last_queries(T, past, window):
+    last, whole = (formulas.causal_mask(queries, past + T, np.empty(0), window) for queries in (T, past + T))
     np.testing.assert_array_equal(last, whole[past:])
+
+
+@checks(formulas.causal_mask)
+@given(T=st.integers(1, 6), past=st.integers(0, 6), window=st.integers(1, 8))
+def test_in_a_window_every_query_sees_as_many_keys_as_it_is_wide_or_all_there_are(T, past, window):
+    mask = formulas.causal_mask(T, past + T, np.empty(0), window)
+    np.testing.assert_array_equal(mask.sum(axis=1), np.minimum(window, np.arange(past + 1, past + T + 1)))
+    assert mask[:, past:].diagonal().all()
+
+
+@checks(formulas.repeat_heads)
+@given(B=sizes, K=sizes, S=sizes, D=sizes, G=sizes, seed=seeds)
+def test_a_shared_head_is_copied_to_the_query_heads_that_stand_together(B, K, S, D, G, seed):
+    k = draw(seed, (B, K, S, D))
+    y = formulas.repeat_heads(k, G)
+    assert_close(y, oracles.repeat_heads(k, G))
+    assert (y is k) == (G == 1) and np.shares_memory(y, k) == (G == 1 or K == 1)
+
+
+@checks(formulas.repeat_heads, formulas.repeat_heads_backward)
+@given(B=st.integers(1, 2), K=st.integers(1, 3), S=st.integers(1, 3), D=st.integers(1, 3), G=st.integers(1, 3),
+       seed=seeds)
+def test_gradients_of_repeated_heads_are_sums_over_their_copies(B, K, S, D, G, seed):
+    check_twin(lambda k: formulas.repeat_heads(k, G), lambda dy, k: formulas.repeat_heads_backward(dy, G),
+               draw(seed, (B, K, S, D)), seed=seed)
 
 
 @checks(formulas.padding_mask)

@@ -6,6 +6,7 @@ formulas.npz       "<formula>/<array>": inputs, the upstream gradient, the resul
 optimizers.npz     "<optimizer>/<array>": the weights before, six gradients, the weights after
 gpt2/              a small model as transformers saves it, and expected.npz with ids, logits, loss, every gradient and
                    the greedy text that transformers and autograd give for it, in float64
+llama/ and others  as `make_llama_goldens` says
 All inputs are drawn by NumPy, so that they do not depend on the version of PyTorch.
 """
 
@@ -13,6 +14,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
+from tests.goldens.make_llama_goldens import make_llama
 
 HERE = Path(__file__).parent
 OPTIMIZERS = {
@@ -105,6 +108,7 @@ def make(folder):
     make_formulas(folder)
     make_optimizers(folder)
     make_gpt2(folder)
+    make_llama(folder)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,18 @@ import math
 import numpy as np
 
 from scratchgpt import backend, formulas
-from scratchgpt.layers import (GELU, MLP, BatchNorm, Block, Checkpoint, Dropout, Embedding, FusedProjections, GELUTanh,
-                               LayerNorm, LearnedPositions, Linear, LogSoftmax, MultiHeadAttention, PostNormBlock, ReLU,
-                               RMSNorm, ScaledDotProductAttention, SeparateProjections, SiLU, SinusoidalPositions,
-                               Softmax)
-from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config
+from scratchgpt.layers import (GELU, MLP, BatchNorm, Block, Checkpoint, DecoderBlock, Dropout, Embedding,
+                               FusedProjections, GELUTanh, LayerNorm, LearnedPositions, Linear, LogSoftmax,
+                               MultiHeadAttention, PostNormBlock, ReLU, RMSNorm, ScaledDotProductAttention,
+                               SeparateProjections, SiLU, SinusoidalPositions, Softmax)
+from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config, Transformer, TransformerConfig
 from tests.laws import Case, call_with_rng
 
 C, H, D, F, V, S, C_MEMORY, P = 4, 2, 3, 5, 7, 3, 6, 9
 MODULES = (ReLU, GELU, GELUTanh, SiLU, BatchNorm, Block, Checkpoint, Dropout, Embedding, FusedProjections, LayerNorm,
            LearnedPositions, Linear, MLP, MultiHeadAttention, PostNormBlock, RMSNorm, SeparateProjections,
-           SinusoidalPositions, Softmax, LogSoftmax, ScaledDotProductAttention, BigramLM, GPT2)
+           SinusoidalPositions, Softmax, LogSoftmax, ScaledDotProductAttention, BigramLM, GPT2,
+           DecoderBlock, Transformer)
 
 
 def stream(rng, B, T):
@@ -40,6 +41,16 @@ def queries_keys_values(rng, B, T):
 
 def tokens(rng, B, T):
     return [rng.integers(0, V, (B, T))]
+
+
+def stream_memory_and_paddings(rng, B, T):
+    """Also which tokens of the stream are words, and which of the memory."""
+    return [*stream_and_memory(rng, B, T), rng.integers(0, 2, (B, T)), rng.integers(0, 2, (B, S))]
+
+
+def source_and_target(rng, B, T):
+    """Tokens with pads, id 0, anywhere among them."""
+    return [rng.integers(0, V, (B, S)), rng.integers(0, V, (B, T))]
 
 
 def rows_of_a_batch(rng, B, T):
@@ -65,6 +76,19 @@ def separate(rng, **options):
 def block(rng, kind=Block, norm=LayerNorm, p=0.0):
     mlp = MLP(C, F, rng=rng)
     return kind(norm(C), fused(rng, dropout=Dropout(p)), norm(C), mlp, Dropout(p))
+
+
+def decoder_block(rng, p=0.0, C_memory=C_MEMORY):
+    norm1, norm2, norm3 = (LayerNorm(C) for _ in range(3))
+    project = SeparateProjections(C, rng=rng, C_memory=C_memory)
+    cross = MultiHeadAttention(project, Linear(C, C, rng=rng), H, Dropout(p))
+    return DecoderBlock(norm1, fused(rng, dropout=Dropout(p)), norm2, cross, norm3, MLP(C, F, rng=rng), Dropout(p))
+
+
+def transformer(rng, p=0.0, checkpoint_activations=False, **sizes):
+    sizes = {**dict(src_vocab_size=V, tgt_vocab_size=V + 1, d_model=C, nhead=H, num_encoder_layers=1,
+                    num_decoder_layers=2, dim_feedforward=F, dropout=p, max_length=P), **sizes}
+    return Transformer(TransformerConfig(**sizes), rng=rng, checkpoint_activations=checkpoint_activations)
 
 
 def gpt2(rng, p=0.0, **options):
@@ -98,6 +122,11 @@ def padded_and_causal(module, x, attention_mask, rng=None):
     return module(x, mask=formulas.padding_mask(attention_mask), causal=True)
 
 
+def decoded(module, x, memory, words, memory_words, rng=None):
+    return module(x, memory, memory_mask=formulas.padding_mask(memory_words), rng=rng,
+                  mask=formulas.padding_mask(words), causal=True)
+
+
 def trained(module, x, rng=None):
     return module(x, training=True)
 
@@ -125,6 +154,15 @@ def block_keeps(B, T, causal=False):
     return B * T * (8 * C + 2 * F) + B * H * T * (1 if causal else T)
 
 
+def decoder_block_keeps(B, T):
+    """The memory, which all blocks share, is left out."""
+    return B * T * (12 * C + 2 * F) + 2 * B * S * C + B * H * T * (T + S)
+
+
+def transformer_keeps(B, T):
+    return block_keeps(B, S) + B * S * C + 2 * decoder_block_keeps(B, T) + B * T * C
+
+
 def gpt2_keeps(B, T, causal=True):
     return 2 * block_keeps(B, T, causal) + 2 * B * T * C
 
@@ -144,9 +182,9 @@ CASES = [
     Case("Embedding", lambda rng: Embedding(V, C, rng=rng), tokens, lambda B, T: (0, 8 * B * T)),
     Case("Embedding as head", lambda rng: Embedding(V, C, rng=rng), stream, lambda B, T: (B * T * C, 0), unembed),
     Case("LearnedPositions", lambda rng: LearnedPositions(P, C, rng=rng), stream, lambda B, T: (0, 0),
-         lambda module, x, rng=None: module(x, offset=2)),
+         lambda module, x, rng=None: module(x, 2)),
     Case("SinusoidalPositions", lambda rng: SinusoidalPositions(), stream, lambda B, T: (0, 0),
-         lambda module, x, rng=None: module(x, offset=2)),
+         lambda module, x, rng=None: module(x, 2)),
     Case("FusedProjections", lambda rng: FusedProjections(C, H * D, rng=rng), stream, lambda B, T: (B * T * C, 0),
          joined),
     Case("SeparateProjections", lambda rng: SeparateProjections(C, H * D, rng=rng), stream,
@@ -193,4 +231,19 @@ CASES = [
          random=True),
     Case("GPT2 with checkpoints", lambda rng: gpt2(rng, checkpoint_activations=True), tokens,
          lambda B, T: (4 * B * T * C, 8 * B * T)),
+    Case("DecoderBlock", decoder_block, stream_memory_and_paddings,
+         lambda B, T: (decoder_block_keeps(B, T) + B * S * C_MEMORY, 0), decoded),
+    Case("DecoderBlock with dropout", lambda rng: decoder_block(rng, p=0.3), stream_memory_and_paddings,
+         lambda B, T: (decoder_block_keeps(B, T) + B * S * C_MEMORY + B * H * T * (T + S), 3 * B * T * C), decoded,
+         random=True),
+    Case("Transformer", transformer, source_and_target, lambda B, T: (transformer_keeps(B, T), 8 * B * (S + T))),
+    Case("Transformer, one table", lambda rng: transformer(rng, tgt_vocab_size=V, share_embeddings=True),
+         source_and_target, lambda B, T: (transformer_keeps(B, T), 8 * B * (S + T))),
+    Case("Transformer with dropout and a head of its own",
+         lambda rng: transformer(rng, p=0.2, tie_word_embeddings=False), source_and_target,
+         lambda B, T: (transformer_keeps(B, T), 8 * B * (S + T) + 3 * B * S * C + 7 * B * T * C), call_with_rng,
+         random=True),
+    Case("Transformer with checkpoints", lambda rng: transformer(rng, p=0.2, checkpoint_activations=True),
+         source_and_target, lambda B, T: (B * (2 * S + 3 * T) * C, 9 * B * (S + T) + B * (S + T) * C), call_with_rng,
+         random=True),
 ]

@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 from scratchgpt import formulas
 from scratchgpt.cache import LayerCache
 from scratchgpt.errors import ConfigError
-from scratchgpt.layers import Dropout, FusedProjections, Linear, MultiHeadAttention, SeparateProjections
-from tests import laws
+from scratchgpt.layers import (Dropout, FusedProjections, Linear, MultiHeadAttention, NormedProjections,
+                               ScaledDotProductAttention, SeparateProjections)
+from tests import laws, oracles
 from tests.checks import checks
 from tests.layers.cases import C_MEMORY, C, D, H, fused, separate
+from tests.layers.llama_cases import EVEN, HEADS, SHARED, grouped, normed
 
 CLOSE = dict(rtol=1e-11, atol=1e-12)
-SELF = {"fused": fused, "separate": separate}
+SELF = {"fused": fused, "separate": separate, "grouped": grouped}
 self_attentions = pytest.mark.parametrize("build", SELF.values(), ids=SELF)
 batches = given(B=st.integers(1, 3), T=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
 
@@ -220,3 +222,155 @@ def test_fused_projections_refuse_a_memory():
     attention, x = made(fused, 0, (1, 2, C))
     with pytest.raises(ConfigError, match="SeparateProjections"):
         attention(x, memory=x)
+
+
+# shared heads, windows, turns -----------------------------------------------------------------------------------------
+
+shared = given(B=st.integers(1, 2), T=st.integers(1, 5), K=st.sampled_from([1, 2, 4]),
+               window=st.none() | st.integers(1, 4), seed=st.integers(0, 2**32 - 1))
+
+
+@checks(MultiHeadAttention, SeparateProjections)
+@shared
+def test_grouped_attention_is_that_of_its_definition_in_either_form(B, T, K, window, seed):
+    attention, x = made(lambda rng: grouped(rng, K, window), seed, (B, T, C))
+    positions, w = np.random.default_rng(seed).integers(0, 50, (B, T)), oracles.rotary_frequencies(EVEN, 100.0)
+    rotation = formulas.rotation(positions, w, x)
+    (q, k, v), _ = attention.project(x)
+    q, k, v = (a.reshape(B, T, -1, EVEN) for a in (q, k, v))
+    q, k, v = (a.swapaxes(1, 2) for a in (oracles.rotate(q, positions, w), oracles.rotate(k, positions, w), v))
+    o, p = oracles.grouped_attention(q, k, v, oracles.causal_mask(T, T, window))
+    merged, out = o.swapaxes(1, 2).reshape(B, T, HEADS * EVEN), attention.out
+    expected = oracles.linear(merged, out.weight.data, out.bias.data)
+    maps = []
+    for options in ({}, {"maps": maps}, {"mask": np.ones((1, 1, 1, 1), bool)}):
+        np.testing.assert_allclose(attention(x, causal=True, rotation=rotation, **options)[0], expected, **CLOSE)
+    np.testing.assert_allclose(maps[0], p, **CLOSE)
+
+
+@checks(MultiHeadAttention)
+@shared
+def test_shared_heads_are_equal_heads_of_a_wider_attention_and_their_gradient_is_the_sum(B, T, K, window, seed):
+    few, x, dy = made(lambda rng: grouped(rng, K, window), seed, (B, T, C), (B, T, C))
+    many, G = grouped(np.random.default_rng(0), HEADS, window).astype(np.float64), HEADS // K
+    for name, parameter in many.named_parameters():
+        parameter.data = data = dict(few.named_parameters())[name].data
+        if name.startswith(("project.k", "project.v")):
+            heads = data.reshape(*data.shape[:-1], K, EVEN)
+            parameter.data = heads.repeat(G, axis=-2).reshape(*data.shape[:-1], -1)
+    (y, back), (y_many, back_many) = (attention(x, causal=True) for attention in (few, many))
+    np.testing.assert_allclose(y, y_many, **CLOSE)
+    np.testing.assert_allclose(back(dy), back_many(dy), rtol=1e-10, atol=1e-11)
+    for name, parameter in few.named_parameters():
+        found = dict(many.named_parameters())[name].grad
+        if name.startswith(("project.k", "project.v")):
+            found = found.reshape(*found.shape[:-1], K, G, EVEN).sum(axis=-2).reshape(parameter.shape)
+        np.testing.assert_allclose(parameter.grad, found, rtol=1e-10, atol=1e-11, err_msg=name)
+
+
+@checks(MultiHeadAttention, LayerCache)
+@shared
+def test_cached_grouped_attention_with_turns_and_window_is_the_whole_wherever_it_is_cut(B, T, K, window, seed):
+    attention, x, dy = made(lambda rng: grouped(rng, K, window), seed, (B, T, C), (B, T, C))
+    cos, sin = formulas.rotation(np.arange(7, 7 + T)[None], formulas.rotary_frequencies(EVEN, 100.0), x)
+    whole, _ = attention(x, causal=True, rotation=(cos, sin))
+    for cut in range(1, T):
+        for maps in (None, []):
+            cache, parts = LayerCache(), []
+            for part in (slice(0, cut), slice(cut, T)):
+                y, _ = attention(x[:, part], causal=True, rotation=(cos[:, part], sin[:, part]), cache=cache, maps=maps)
+                parts.append(y)
+            np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, **CLOSE)
+            assert cache.length == T and cache.kept()[0].shape == (B, K, T, EVEN)
+
+
+@checks(MultiHeadAttention)
+@given(K=st.sampled_from([1, 2]), past=st.integers(1, 3), T=st.integers(1, 3), window=st.none() | st.integers(1, 3),
+       tiled=st.booleans(), seed=st.integers(0, 2**32 - 1))
+def test_gradients_through_turns_a_window_and_a_cache_take_the_past_as_a_constant(K, past, T, window, tiled, seed):
+    attention, x, dy = made(lambda rng: grouped(rng, K, window), seed, (1, past + T, C), (1, T, C))
+    weights = {name: parameter.data for name, parameter in attention.named_parameters()}
+
+    def turns(x, start):
+        return formulas.rotation(np.arange(start, start + x.shape[1])[None], formulas.rotary_frequencies(EVEN, 9.0), x)
+    cache = LayerCache()
+    attention(x[:, :past], causal=True, rotation=turns(x[:, :past], 0), cache=cache)
+    keys, values = (a.copy() for a in cache.kept())
+
+    def run(new):
+        cache = LayerCache()
+        cache.append(keys + 0 * new.sum(), values + 0 * new.sum())        # constants, of the same dtype
+        return attention(new, causal=True, rotation=turns(new, past), cache=cache, maps=None if tiled else [])
+
+    def f(arrays):
+        for name, parameter in attention.named_parameters():
+            parameter.data = arrays[name]
+        return run(arrays["x"])[0]
+    attention.zero_grad()
+    dx = run(x[:, past:])[1](dy)
+    gradients = {name: parameter.grad for name, parameter in attention.named_parameters()}
+    laws.check_gradient(f, {"x": x[:, past:], **weights}, {"x": dx, **gradients}, dy)
+
+
+@checks(MultiHeadAttention)
+@shared
+def test_what_has_left_the_window_is_not_seen(B, T, K, window, seed):
+    window = window or 2
+    attention, x, other = made(lambda rng: grouped(rng, K, window), seed, (B, T, C), (B, T, C))
+    y, _ = attention(x, causal=True)
+    for t in range(T):
+        changed = x.copy()
+        changed[:, :max(0, t - window + 1)] = other[:, :max(0, t - window + 1)]
+        np.testing.assert_allclose(attention(changed, causal=True)[0][:, t:t + 1], y[:, t:t + 1], **CLOSE)
+    free, _ = attention(x)                                                # windows are for causal calls
+    np.testing.assert_allclose(free, attention(x, mask=np.ones((T, T), bool))[0], **CLOSE)
+
+
+@checks(ScaledDotProductAttention)
+@given(B=st.integers(1, 2), K=st.sampled_from([1, 2, 4]), T=st.integers(1, 4), past=st.integers(0, 3),
+       window=st.none() | st.integers(1, 4), seed=st.integers(0, 2**32 - 1))
+def test_both_forms_of_grouped_attention_agree_in_values_and_gradients(B, K, T, past, window, seed):
+    rng = np.random.default_rng(seed)
+    q, do = rng.normal(size=(2, B, HEADS, T, EVEN))
+    k, v = rng.normal(size=(2, B, K, past + T, EVEN))
+    results = []
+    for options in ({}, {"mask": np.ones((1, 1, 1, past + T), bool)}, {"maps": []}):
+        o, backward = ScaledDotProductAttention()(q, k, v, causal=True, window=window, **options)
+        results.append((o, *backward(do)))
+    for result in results[1:]:
+        for found, expected in zip(result, results[0], strict=True):
+            np.testing.assert_allclose(found, expected, **CLOSE)
+
+
+@checks(NormedProjections)
+@batches
+def test_normed_queries_and_keys_have_unit_mean_square_in_every_head_and_bounded_scores(B, T, seed):
+    projections, x = made(normed, seed, (B, T, C))
+    for norm in (projections.q_norm, projections.k_norm):
+        norm.weight.data, norm.eps = np.ones(EVEN), 1e-12
+    (q, k, v), _ = projections(100 * x)
+    plain, _ = projections.project(100 * x)
+    np.testing.assert_array_equal(v, plain[2])
+    q, k = (a.reshape(B, T, -1, EVEN) for a in (q, k))
+    np.testing.assert_allclose((q ** 2).mean(axis=-1), 1, rtol=1e-6)
+    scores = np.einsum("bthd,bsjd->bthsj", q, k) / np.sqrt(EVEN)
+    assert np.abs(scores).max() <= np.sqrt(EVEN) * (1 + 1e-9)
+    for heads, whole in ((q, plain[0]), (k, plain[1])):
+        whole = whole.reshape(heads.shape)
+        np.testing.assert_allclose(heads, oracles.rms_norm(whole, [1.0] * EVEN, 1e-12), rtol=1e-9)
+
+
+@checks(MultiHeadAttention)
+@pytest.mark.parametrize("n_kv_head", [3, 0, -1, 8])
+def test_shared_heads_must_divide_the_query_heads(n_kv_head):
+    rng = np.random.default_rng(0)
+    project, out = SeparateProjections(C, HEADS * EVEN, rng=rng), Linear(HEADS * EVEN, C, rng=rng)
+    with pytest.raises(ConfigError, match=f"divisible by n_kv_head; got n_head=4, n_kv_head={n_kv_head}"):
+        MultiHeadAttention(project, out, HEADS, n_kv_head=n_kv_head)
+
+
+@checks(MultiHeadAttention)
+@pytest.mark.parametrize("window", [0, -1])
+def test_a_window_in_which_a_token_does_not_see_itself_is_refused(window):
+    with pytest.raises(ConfigError, match=f"window must be at least 1.*got {window}"):
+        grouped(np.random.default_rng(0), SHARED, window)

@@ -93,6 +93,23 @@ def test_only_the_positions_used_get_a_gradient():
     np.testing.assert_array_equal(positions.weight.grad[:, 0], [0, 0, 0, 0, 0, 3, 3, 0, 0])
 
 
+@checks(LearnedPositions)
+@given(B=st.integers(1, 3), T=st.integers(1, 5), seed=st.integers(0, 99))
+def test_places_given_one_by_one_are_read_and_gather_the_gradients_of_their_readers(B, T, seed):
+    rng = np.random.default_rng(seed)
+    table, x = LearnedPositions(9, 4, rng=rng).astype(np.float64), rng.normal(size=(B, T, 4))
+    at = rng.integers(0, 9, (B, T))
+    y, backward = table(x, at)
+    dy, expected = rng.normal(size=x.shape), np.zeros((9, 4))
+    for b, t in np.ndindex(B, T):
+        np.testing.assert_array_equal(y[b, t], x[b, t] + table.weight.data[at[b, t]])
+        expected[at[b, t]] += dy[b, t]
+    assert backward(dy) is dy
+    np.testing.assert_allclose(table.weight.grad, expected, rtol=1e-12, atol=1e-14)
+    following = np.repeat(np.arange(2, 2 + T)[None], B, axis=0)
+    np.testing.assert_array_equal(table(x, following)[0], table(x, 2)[0])
+
+
 @checks(SinusoidalPositions)
 def test_waves_come_in_pairs_and_have_nothing_to_learn():
     assert SinusoidalPositions().parameters() == []

@@ -14,15 +14,17 @@ from tests import laws
 from tests.checks import checks
 from tests.layers.cases import CASES, MODULES, block, causal
 from tests.layers.kept import kept_bytes, reachable
+from tests.layers.llama_cases import LLAMA_CASES, LLAMA_MODULES
 
+ALL = [*CASES, *LLAMA_CASES]
 FEW = settings(max_examples=max(3, settings.default.max_examples // 6))
 
 
 def law(test):
     """Run over all cases, each with several sizes and seeds."""
     sizes = given(B=st.integers(1, 3), T=st.integers(1, 4), seed=st.integers(0, 2**32 - 1))
-    over_cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-    return checks(Module, *MODULES)(over_cases(FEW(sizes(test))))
+    over_cases = pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+    return checks(Module, *MODULES, *LLAMA_MODULES)(over_cases(FEW(sizes(test))))
 
 
 @law
@@ -72,8 +74,9 @@ def test_gradients_accumulate_until_zero_grad(case, B, T, seed):
     laws.gradients_add_up(case, B, T, seed)
 
 
-@checks(*MODULES)
-@pytest.mark.parametrize("case", [case for case in CASES if case.name in ("Block", "MLP", "LayerNorm", "ReLU", "GPT2")],
+@checks(*MODULES, *LLAMA_MODULES)
+@pytest.mark.parametrize("case", [case for case in ALL if case.name in ("Block", "MLP", "LayerNorm", "ReLU", "GPT2",
+                                                                        "GatedMLP", "Block of a Llama", "Llama")],
                          ids=lambda case: case.name)
 def test_what_a_call_keeps_follows_the_same_formula_where_formulas_run_in_pieces(case, monkeypatch):
     monkeypatch.setattr("scratchgpt.pieces.PIECE", 8)

@@ -14,8 +14,10 @@ from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config, Language
 from scratchgpt.optim import AdamW
 from tests.checks import checks
 from tests.layers.cases import P, V, gpt2
+from tests.layers.llama_cases import llama, question_answering, qwen2
 
-MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(V), rng=rng)}
+MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(V), rng=rng), "llama": llama, "qwen2": qwen2,
+          "question answering": question_answering}
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 batches = given(B=st.integers(1, 3), T=st.integers(1, P), seed=st.integers(0, 2**32 - 1))
 

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from scratchgpt import backend
 from scratchgpt.errors import ConfigError
 from scratchgpt.layers import Embedding, Linear
-from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config, LanguageModel
+from scratchgpt.models import (GPT2, BigramConfig, BigramLM, GPT2Config, LanguageModel, Llama, Mistral,
+                               QuestionAnsweringGPT, Qwen2, Qwen3)
 from scratchgpt.optim import SGD, AdamW
 from scratchgpt.tokenizers import BPETokenizer
 from tests.checks import checks
 from tests.gradcheck import check_gradient
 from tests.layers.cases import V, gpt2
+from tests.layers.llama_cases import llama, mistral, question_answering, qwen2, qwen3
 from tests.models.test_language_model import gradients, model_and_batch
 from tests.strict_device import StrictArray, StrictBackend
 
@@ -30,7 +32,7 @@ class Untied(LanguageModel):
         self.wte = Embedding(config.vocab_size, 3, rng=rng)
         self.lm_head = Linear(3, config.vocab_size, rng=rng)
 
-    def _trunk(self, ids, pullbacks, cache=None, rng=None):
+    def _trunk(self, ids, pullbacks, attention_mask=None, cache=None, rng=None):
         h, back = self.wte(ids)
         pullbacks.append(back)
         return h
@@ -43,7 +45,9 @@ class Untied(LanguageModel):
 
 
 MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(V), rng=rng),
-          "untied": lambda rng: Untied(BigramConfig(V), rng=rng)}
+          "untied": lambda rng: Untied(BigramConfig(V), rng=rng),
+          "llama": lambda rng: llama(rng, hidden_size=8),
+          "qwen3, tied": lambda rng: qwen3(rng, hidden_size=8, tie_word_embeddings=True)}
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 sizes = given(size=st.integers(1, 3 * V), seed=st.integers(0, 2**32 - 1))
 
@@ -248,6 +252,31 @@ def test_a_size_that_cannot_be_is_refused_and_changes_nothing(make, arguments, s
     assert model.config == config
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+@checks(LanguageModel, Llama, Mistral, Qwen2, Qwen3, QuestionAnsweringGPT)
+@pytest.mark.parametrize("make", [llama, lambda rng: llama(rng, tie_word_embeddings=True), mistral, qwen2, qwen3,
+                                  question_answering])
+@pytest.mark.parametrize("size", [4, V, V + 5])
+def test_every_model_is_resized_saved_and_loaded_with_its_old_tokens_saying_what_they_said(make, size, tmp_path):
+    model, ids = make(np.random.default_rng(0)), np.random.default_rng(1).integers(0, 4, (2, 5))
+    logits = model.logits(ids)
+    model.resize_embedding(size)
+    assert model.config.vocab_size == size and model.config.num_parameters == model.num_parameters
+    np.testing.assert_allclose(model.logits(ids)[..., :V], logits[..., :size], rtol=1e-5, atol=1e-6)
+    model.save_pretrained(tmp_path)
+    twin = type(model).from_pretrained(tmp_path)
+    assert twin.config == model.config
+    np.testing.assert_array_equal(twin.logits(ids), model.logits(ids))
+
+
+@checks(QuestionAnsweringGPT)
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_vocabulary_without_the_tokens_that_a_model_needs_is_refused(size):
+    model = question_answering(np.random.default_rng(0))
+    with pytest.raises(ConfigError, match="sep_token_id must be two tokens below vocab_size"):
+        model.resize_embedding(size)
+    assert model.config.vocab_size == V
 
 
 @checks(LanguageModel)
