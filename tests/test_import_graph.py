@@ -15,8 +15,8 @@ import scratchgpt
 
 PACKAGE = Path(scratchgpt.__file__).parent
 # from the ground up: each may import what stands before it, and nothing that stands after it
-ORDER = ["errors", "backend", "pieces", "files", "formulas", "parameter", "module", "cache", "layers", "checkpoint",
-         "tokenizers", "optim", "decoding", "models", "views", "plots", "training", "chapters", "__init__", "cli",
+ORDER = ["errors", "backend", "inputs", "pieces", "files", "formulas", "parameter", "module", "cache", "layers",
+         "checkpoint", "tokenizers", "optim", "decoding", "models", "views", "plots", "training", "chapters", "__init__", "cli",
          "__main__"]
 CORE = {"numpy", "regex"}                                        # the only libraries that the package cannot do without
 EXTRAS = ("torch", "transformers", "tokenizers", "tiktoken", "safetensors", "peft", "tqdm", "matplotlib", "jinja2",

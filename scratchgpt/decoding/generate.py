@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import GenerationError
+from ..inputs import as_mask, as_rows
 from . import filters
 from .greedy import greedy
 from .sampling import sample
@@ -49,7 +50,7 @@ def stream(model, ids, attention_mask=None, *, max_new_tokens, temperature=1.0, 
     if not isinstance(max_new_tokens, int) or max_new_tokens < 0:
         raise GenerationError(f"max_new_tokens must be an integer >= 0; got {max_new_tokens!r}")
     ids = _prompt(ids)
-    words = None if attention_mask is None else _words(attention_mask, ids.shape)
+    words = None if attention_mask is None else as_mask("attention_mask", attention_mask, ids.shape, GenerationError)
     ends, pad = _ends(eos_token_id, pad_token_id)
     chain = [*filters, *_standard_filters(temperature, top_k, top_p, rng)]
     return _steps(model, ids, words, max_new_tokens, chain, greedy if rng is None else sample, rng, ends, pad)
@@ -82,26 +83,15 @@ def _steps(model, ids, words, count, chain, choose, rng, ends, pad):
             return
 
 
-def _words(attention_mask, shape):
-    """The mask as integers 0 and 1, on the host."""
-    try:
-        host = isinstance(attention_mask, (list, tuple))
-        mask = np.asarray(attention_mask) if host else backend.to_host(attention_mask)
-    except ValueError:
-        mask = np.empty((), object)
-    if mask.shape != shape or mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
-        raise GenerationError(f"attention_mask must hold 0 and 1 in the shape of the prompt {shape}; "
-                              f"got {attention_mask!r:.80}")
-    return mask.astype(np.int64)
-
-
 def _ends(eos_token_id, pad_token_id):
     """The tokens that end a row, as a list, and the one that fills it afterwards."""
-    ends = list(eos_token_id) if isinstance(eos_token_id, (list, tuple)) else [] if eos_token_id is None else [eos_token_id]
-    for name, value in [("eos_token_id", end) for end in ends] + [("pad_token_id", pad_token_id)] * (pad_token_id is not None):
+    several = isinstance(eos_token_id, (list, tuple))
+    ends = list(eos_token_id) if several else [] if eos_token_id is None else [eos_token_id]
+    pads = [] if pad_token_id is None else [pad_token_id]
+    for name, value in [("eos_token_id", end) for end in ends] + [("pad_token_id", pad) for pad in pads]:
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
             raise GenerationError(f"{name} must be a token, an integer >= 0; got {value!r}")
-    return ends, pad_token_id if pad_token_id is not None else ends[0] if ends else 0
+    return ends, [*pads, *ends, 0][0]
 
 
 def _standard_filters(temperature, top_k, top_p, rng):
@@ -119,10 +109,7 @@ def _standard_filters(temperature, top_k, top_p, rng):
 
 
 def _prompt(ids):
-    try:
-        ids = np.asarray(ids) if isinstance(ids, (list, tuple)) else backend.to_host(ids)
-    except ValueError:
-        raise GenerationError("a prompt is integers (B, T), all rows of one length; got rows of several") from None
+    ids = backend.to_host(as_rows("the prompt", ids, GenerationError))
     if ids.ndim != 2 or ids.dtype.kind not in "iu" or ids.shape[1] < 1:
-        raise GenerationError(f"a prompt is integers (B, T) with T >= 1; got {ids.dtype} {ids.shape}")
+        raise GenerationError(f"the prompt must be integers (B, T) with T >= 1; got {ids.dtype} {ids.shape}")
     return ids.astype(np.int64)                     # a narrow type might not hold the tokens that follow

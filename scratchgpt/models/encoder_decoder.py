@@ -11,6 +11,7 @@ import numpy as np
 from .. import backend, formulas
 from ..cache import EncoderDecoderCache
 from ..errors import DataError
+from ..inputs import as_mask
 from ..layers import CrossEntropy
 from .pretrained_model import PretrainedModel
 
@@ -108,10 +109,7 @@ class EncoderDecoder(PretrainedModel):
         ids = self._fitting("source", self._tokens("source", ids, self.config.src_vocab_size))
         if mask is None:
             return ids, self._mask(ids)
-        host = np.asarray(mask) if isinstance(mask, (list, tuple)) else backend.to_host(mask)
-        if host.shape != ids.shape or not np.isin(host, (0, 1)).all():
-            raise DataError(f"source_mask must be of 0 and 1, {ids.shape} as the source; got {host.dtype} {host.shape}")
-        return ids, formulas.padding_mask(backend.asarray(host, like=ids))
+        return ids, formulas.padding_mask(backend.asarray(as_mask("source_mask", mask, ids.shape, DataError), like=ids))
 
     def _target(self, ids, rows, past=0):
         """Checked ids (B, T), B being the source's."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import DataError
+from ..inputs import as_mask
 from ..layers import CrossEntropy
 from ..module import normal
 from .pretrained_model import PretrainedModel
@@ -107,14 +108,8 @@ class LanguageModel(PretrainedModel):
         """A mask that hides something, on the model's device; None for one that hides nothing. Raises DataError."""
         if attention_mask is None:
             return None
-        try:
-            mask = np.asarray(attention_mask) if isinstance(attention_mask, (list, tuple)) else backend.to_host(attention_mask)
-        except ValueError:
-            raise DataError("attention_mask must be 0 and 1, all rows of one length; got rows of several") from None
-        if mask.shape != shape or mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
-            raise DataError(f"attention_mask must hold 0 and 1 in the shape {shape} of the cache and the ids; "
-                            f"got {mask.dtype} {mask.shape}")
-        return None if mask.all() else backend.asarray(mask.astype(np.int64), like=self._like())
+        mask = as_mask("attention_mask", attention_mask, shape, DataError)
+        return None if mask.all() else backend.asarray(mask, like=self._like())
 
     def resize_embedding(self, vocab_size, rng=None):
         """Give the model `vocab_size` tokens: at the end new ones come, or old ones go; all others stay as they are.

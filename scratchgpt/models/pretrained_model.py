@@ -4,11 +4,10 @@ Before this file: `module`, `checkpoint`, `config`. After it: a model is a Modul
 folder.
 """
 
-import numpy as np
-
 from .. import backend
 from ..checkpoint.pretrained import load_pretrained, save_pretrained
 from ..errors import DataError
+from ..inputs import as_rows
 from ..module import Module
 
 
@@ -48,10 +47,7 @@ class PretrainedModel(Module):
 
         shape  what they must have; None: any (B, T) with at least one token     ignore_index  is allowed besides
         """
-        try:
-            ids = ids if hasattr(ids, "dtype") else np.asarray(ids)
-        except ValueError:
-            raise DataError(f"{name} must be integers (B, T), all rows of one length; got rows of several") from None
+        ids = as_rows(name, ids, DataError)
         if shape is None and ids.size == 0:
             raise DataError(f"{name} must hold at least one token; got {ids.shape}")
         if ids.dtype.kind not in "iu" or (ids.ndim != 2 if shape is None else ids.shape != shape):

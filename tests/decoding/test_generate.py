@@ -223,7 +223,7 @@ def test_a_request_that_cannot_be_met_is_refused_before_the_first_token(options)
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_a_prompt_that_is_none_is_refused(prompt):
     for ask in (generate, stream):
-        with pytest.raises(GenerationError, match="a prompt is integers"):
+        with pytest.raises(GenerationError, match="the prompt must be"):
             ask(gpt2(np.random.default_rng(0)), prompt, max_new_tokens=1)
 
 

@@ -252,7 +252,7 @@ def test_a_mask_that_does_not_fit_its_source_is_refused(mask):
     model = transformer(np.random.default_rng(0))
     for door in (model.encode, model.given, lambda ids, mask: model(ids, ids, mask),
                  lambda ids, mask: model.loss(ids, ids, ids, source_mask=mask)):
-        with pytest.raises(DataError, match=r"source_mask must be of 0 and 1, \(1, 2\)"):
+        with pytest.raises(DataError, match=r"source_mask must (hold 0 and 1 in the shape \(1, 2\)|be \(B, T\), all rows of one length)"):
             door([[1, 2]], mask)
 
 

@@ -1,0 +1,52 @@
+"""What callers hand in is taken in any form, and refused by the argument's name."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from scratchgpt import backend
+from scratchgpt.errors import DataError, GenerationError
+from scratchgpt.inputs import as_mask, as_rows
+from tests.checks import checks
+
+
+@checks(as_rows)
+@given(arrays(np.int64, array_shapes(max_dims=3)))
+def test_lists_become_the_array_and_arrays_stay_the_same_object(array):
+    assert as_rows("ids", array, DataError) is array
+    np.testing.assert_array_equal(as_rows("ids", array.tolist(), DataError), array)
+
+
+@checks(as_rows)
+def test_an_array_of_a_device_stays_there():
+    with backend.use("strict"):
+        ids = backend.asarray(np.arange(3))
+        assert as_rows("ids", ids, DataError) is ids
+
+
+@checks(as_rows, as_mask)
+def test_ragged_rows_are_refused_by_the_name_of_the_argument():
+    with pytest.raises(DataError, match="ids must be \\(B, T\\), all rows of one length"):
+        as_rows("ids", [[1, 2], [3]], DataError)
+    with pytest.raises(GenerationError, match="a_mask must be \\(B, T\\), all rows of one length"):
+        as_mask("a_mask", [[1, 1], [1]], (2, 2), GenerationError)
+
+
+@checks(as_mask)
+@given(arrays(np.int64, array_shapes(min_dims=2, max_dims=2), elements=st.integers(0, 1)),
+       st.sampled_from([bool, np.uint8, np.int32, np.float32, list]))
+def test_a_mask_of_any_type_becomes_integers(mask, kind):
+    given_as = mask.tolist() if kind is list else mask.astype(kind)
+    found = as_mask("mask", given_as, mask.shape, DataError)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, mask)
+
+
+@checks(as_mask)
+@pytest.mark.parametrize("mask", [[[1, 2]], [[0.5, 1]], [[-1, 0]], [[float("nan"), 1]], [1, 1], [[1, 1, 1]], "11", None,
+                                  [["1", "1"]], [[None, 1]], np.ones((1, 2), complex)], ids=repr)
+def test_what_is_no_mask_of_the_shape_is_one_error(mask):
+    with pytest.raises(DataError, match="mask must hold 0 and 1 in the shape \\(1, 2\\)"):
+        as_mask("mask", mask, (1, 2), DataError)
