@@ -10,6 +10,9 @@ from scratchgpt import backend
 from scratchgpt.errors import DataError, GenerationError
 from scratchgpt.inputs import as_mask, as_rows
 from tests.checks import checks
+from tests.strict_device import StrictBackend
+
+backend.register("strict", StrictBackend)
 
 
 @checks(as_rows)
