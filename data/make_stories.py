@@ -3,15 +3,13 @@
     python data/make_stories.py                  write stories.txt beside this file
     python data/make_stories.py --check          compare instead of writing; exit 1 if the file differs
 
-Before this file: the package `storybook` beside it. After it: a corpus of our own for a character-level model.
+Before this file: `corpus` and the package `storybook` beside it. After it: a corpus of our own for a character-level
+model.
 """
 
-import argparse
-import os
 import random
-import sys
-from pathlib import Path
 
+from corpus import main
 from storybook import caring, counting, losing, seeking, wondering
 from storybook.scenes import ending, opening
 from storybook.telling import Story
@@ -48,27 +46,5 @@ def make_corpus(seed, size):
     return "\n\n".join(stories) + "\n"
 
 
-def write_atomically(path, data):
-    """Write a neighbour, then rename it, so that a kill leaves the old file or the new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
-
-
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=1, help="the source of all chance (default: %(default)s)")
-    parser.add_argument("--bytes", type=int, default=1_200_000, help="stop at this size (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("stories.txt"),
-                        help="the file to write (default: stories.txt beside this script)")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the file differs")
-    options = parser.parse_args(arguments)
-    data = make_corpus(options.seed, options.bytes).encode("ascii")
-    if not options.check:
-        write_atomically(options.output, data)
-    elif not options.output.is_file() or options.output.read_bytes() != data:
-        sys.exit(f"{options.output} must be what this script makes, and differs; run it again without --check")
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, "stories.txt", make_corpus, ("--bytes", 1_200_000, "stop at this size"))

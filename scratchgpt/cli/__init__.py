@@ -1,4 +1,5 @@
-"""The command line: `scratchgpt train | generate | evaluate | tokenizer`, also as `python -m scratchgpt`.
+"""The command line: `scratchgpt train | generate | translate | answer | evaluate | inspect | tokenizer`, also as
+`python -m scratchgpt`.
 
 Before this file: `training`, `decoding`. After it: one file for each command, and here what they share. Exit codes:
 0 done, 2 a mistake of the caller's (one sentence, no traceback), 130 stopped by Ctrl-C.
@@ -9,7 +10,7 @@ import os
 import sys
 
 from ..errors import ScratchGPTError
-from . import evaluate, generate, tokenizer, train
+from . import ask, evaluate, generate, inspect_model, tokenizer, train
 
 DESCRIPTION = """\
 A GPT from raw text to generated text, in pure NumPy.
@@ -18,6 +19,9 @@ A GPT from raw text to generated text, in pure NumPy.
   scratchgpt train book.txt --out my-model  learn from your own text
   scratchgpt generate --model my-model --prompt "Once"
   scratchgpt evaluate --model my-model other.txt
+  scratchgpt train --task translate         learn dates, from words to digits; scratchgpt translate uses the model
+  scratchgpt train --task answer            learn to answer questions; scratchgpt answer uses the model
+  scratchgpt inspect --model my-model
   scratchgpt tokenizer train book.txt --out my-tokenizer
   scratchgpt tokenizer inspect --tokenizer my-tokenizer " understanding"
 
@@ -35,7 +39,7 @@ def build_parser():
     parser = _Parser("scratchgpt", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"scratchgpt {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, generate, evaluate, tokenizer):
+    for command in (train, generate, ask, evaluate, inspect_model, tokenizer):
         command.add_to(commands)
     return parser
 

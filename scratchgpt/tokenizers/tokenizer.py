@@ -147,12 +147,16 @@ class Tokenizer(Vocabulary):
     def _row(self, text, ids, around, cut, room):
         """The ids of one text and their spans, cut at the side `cut`, unless None, and with what is put around it."""
         ids, (before, after) = np.asarray(ids, dtype=ID_DTYPE), around
-        spans = token_spans(text, self._lengths[ids])
+        spans = token_spans(text, self._widths(text, ids))
         if cut:
             ids, spans = truncate(ids, room, cut), truncate(spans, room, cut)
         if self.trim_offsets:
             self._trim(ids, spans)
         return np.concatenate([before, ids, after]).astype(ID_DTYPE), np.pad(spans, ((len(before), len(after)), (0, 0)))
+
+    def _widths(self, text, ids):
+        """How many bytes of a text each of its tokens covers, (T,)."""
+        return self._lengths[ids]
 
     def _trim(self, ids, spans):
         """Take the white space at the ends of tokens out of their spans, as trim_offsets says."""

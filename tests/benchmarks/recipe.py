@@ -28,8 +28,9 @@ def make(text, steps, seed):
                            resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
     model = sg.GPT2(config, rng=rng)
     optimizer = sg.AdamW(model.parameters(), 1e-3, (0.9, 0.99), weight_decay=0.1)
-    return sg.Trainer(model, optimizer, sg.schedule.cosine(1e-3, steps, 100, 1e-4), tokens[:cut], tokens[cut:],
-                      sg.TrainingConfig(steps, CONTEXT, BATCH, eval_every=steps), rng)
+    return sg.Trainer(model, optimizer, sg.schedule.cosine(1e-3, steps, 100, 1e-4),
+                      sg.TextData(tokens[:cut], tokens[cut:], CONTEXT, BATCH),
+                      sg.TrainingConfig(steps, eval_every=steps), rng)
 
 
 def train_torch(trainer):
@@ -41,7 +42,7 @@ def train_torch(trainer):
     optimizer = torch.optim.AdamW([{"params": matrices}, {"params": vectors, "weight_decay": 0.0}], lr=1e-3,
                                   betas=(0.9, 0.99), weight_decay=0.1, fused=True)
     for step in range(trainer.config.steps):
-        x, y = sg.get_batch(trainer.train, BATCH, CONTEXT, trainer.rng)
+        (x, y), _ = trainer.data.batch(trainer.rng)
         for group in optimizer.param_groups:
             group["lr"] = trainer.schedule(step)
         optimizer.zero_grad()
@@ -72,13 +73,13 @@ def main():
         text = file.read()
     started = time.perf_counter()
     peer_loss = judge_torch(train_torch(make(text, options.steps, options.seed)),
-                            make(text, options.steps, options.seed).validation)
+                            make(text, options.steps, options.seed).data.validation)
     print(f"PyTorch     validation loss {peer_loss:.4f}, {time.perf_counter() - started:.0f} s", flush=True)
     started, trainer = time.perf_counter(), make(text, options.steps, options.seed)
     trainer.run()
     print(f"scratchgpt  validation loss {trainer.history[-1]['validation_loss']:.4f}, "
           f"{time.perf_counter() - started:.0f} s")
-    overlapping = sg.evaluate(trainer.model, trainer.validation, CONTEXT, stride=CONTEXT // 2)
+    overlapping = sg.evaluate(trainer.model, trainer.data.validation, CONTEXT, stride=CONTEXT // 2)
     print(f"            {overlapping.loss:.4f} with windows that overlap by half")
 
 

@@ -13,7 +13,9 @@ from scratchgpt import cli
 from scratchgpt.cli import arguments
 from scratchgpt.cli import evaluate as evaluate_command
 from scratchgpt.cli import generate as generate_command
+from scratchgpt.cli import inspect_model
 from scratchgpt.cli import run as run_folder
+from scratchgpt.cli import tasks
 from scratchgpt.cli import train as train_command
 from tests.checks import checks
 from tests.cli.support import ROOT, SMALL, TEXT, refused
@@ -59,6 +61,41 @@ def test_evaluation_prints_nats_perplexity_and_bits_per_byte(trained, text, caps
     assert f"{result.loss / np.log(2):.4f}" in out                            # one byte a letter here
 
 
+@checks(generate_command.write_sample)
+def test_a_token_of_the_model_that_its_tokenizer_lacks_writes_nothing(tmp_path, capsys):
+    tokenizer = sg.CharTokenizer.train("ab")
+    tokenizer.save_pretrained(tmp_path)
+    model = sg.GPT2(sg.GPT2Config(vocab_size=64, n_positions=4, n_embd=8, n_layer=1, n_head=2), rng=np.random.default_rng(0))
+    model.save_pretrained(tmp_path)
+    assert cli.main(["generate", "--model", str(tmp_path), "--prompt", "ab", "--max-new-tokens", "100"]) == 0
+    out, err = capsys.readouterr()
+    assert out[:2] == "ab" and out[-1] == "\n" and set(out[2:-1]) <= set("ab") and len(out) < 100 and not err
+
+
+@checks(generate_command.run, evaluate_command.run, inspect_model.run)
+def test_a_text_begins_with_bos_where_the_tokenizer_says_so_as_in_transformers(tmp_path, capsys):
+    tokenizer = sg.BPETokenizer.train(TEXT, vocab_size=280)
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    tokenizer.add_bos_token = True
+    tokenizer.save_pretrained(tmp_path)
+    config = sg.LlamaConfig(vocab_size=tokenizer.vocab_size, hidden_size=16, intermediate_size=8, num_hidden_layers=1,
+                            num_attention_heads=2, max_position_embeddings=64, initializer_range=0.5)
+    model = sg.Llama(config, rng=np.random.default_rng(0))
+    model.save_pretrained(tmp_path)
+    (tmp_path / "text").write_text(TEXT)
+    ids = np.array([tokenizer.bos_token_id, *tokenizer.encode("the cat")])
+
+    def said(*argv):
+        assert cli.main([*map(str, argv), "--model", str(tmp_path)]) == 0
+        return capsys.readouterr().out
+    text = tokenizer.decode(sg.generate(model, ids[None], max_new_tokens=9)[0, 1:])
+    assert said("generate", "--prompt", "the cat", "--greedy", "--max-new-tokens", 9) == text + "\n"
+    assert len(said("generate", "--prompt", "", "--max-new-tokens", 9)) > 1
+    assert said("inspect", "--next", "the cat", "-k", 3) == f"{sg.next_tokens(model, ids, tokenizer, 3)}\n"
+    result = sg.evaluate(model, np.array([tokenizer.bos_token_id, *tokenizer.encode(TEXT)]), 64)
+    assert f"{result.loss:.4f} nats per token" in said("evaluate", tmp_path / "text")
+
+
 @checks(train_command.run, run_folder.Run.resume, run_folder.Run.save)
 def test_a_resumed_run_ends_where_a_longer_one_does(text, tmp_path, capsys):
     whole, halves = tmp_path / "whole", tmp_path / "halves"
@@ -86,16 +123,16 @@ def test_the_tokenizer_of_an_earlier_run_can_be_used_again(trained, text, tmp_pa
     assert (tmp_path / "r" / "char_vocab.json").read_bytes() == (trained / "char_vocab.json").read_bytes()
 
 
-@checks(run_folder.default_texts, run_folder.default_out, train_command.run)
+@checks(tasks.Task.own_files, run_folder.default_out, train_command.run)
 def test_without_a_text_it_trains_on_the_projects_own_and_finds_a_new_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [path.name for path in run_folder.default_texts()] == ["stories.txt"]
+    assert [path.name for path in tasks.TextTask.own_files()] == ["stories.txt"]
     for name in ("stories", "stories-2"):
-        assert run_folder.default_out([]) == Path("runs") / name
+        assert run_folder.default_out("text", []) == Path("runs") / name
         (tmp_path / "runs" / name).mkdir(parents=True)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mine.txt").write_text(TEXT)
-    assert run_folder.default_texts() == [Path("data/mine.txt")]
+    assert tasks.TextTask.own_files() == [Path("data/mine.txt")]
     assert cli.main(["train", *SMALL]) == 0 and (tmp_path / "runs" / "stories-3" / "model.safetensors").exists()
 
 
@@ -109,11 +146,11 @@ def test_help_and_version(capsys):
     assert "--checkpoint-activations" in out and out.strip().endswith(sg.__version__)
 
 
-@checks(arguments.generator, run_folder.Run.describe, run_folder.Run.sample_rng)
+@checks(arguments.generator, run_folder.Run.describe, tasks.TextTask, tasks.TextTask.sample_rng)
 def test_a_seed_is_a_generator_and_the_sample_has_its_own(trained):
     assert arguments.generator(3).random() == np.random.default_rng(3).random()
     folder = run_folder.Run.resume(trained, [], {"steps": 7})
-    assert folder.sample_rng().random() == np.random.default_rng([0, 1]).random()
+    assert folder.task.sample_rng().random() == np.random.default_rng([0, 1]).random()
     assert f"{folder.trainer.model.num_parameters:,} parameters" in folder.describe()
 
 

@@ -11,6 +11,7 @@ from scratchgpt.cli import arguments
 from scratchgpt.cli import evaluate as evaluate_command
 from scratchgpt.cli import generate as generate_command
 from scratchgpt.cli import run as run_folder
+from scratchgpt.cli.tasks import text as text_task
 from scratchgpt.cli import train as train_command
 from tests.checks import checks
 from tests.cli.support import SMALL, TEXT, refused
@@ -57,7 +58,7 @@ def test_a_mistake_gets_one_sentence_that_names_it(tmp_path, monkeypatch, capsys
 def test_a_model_that_the_machine_cannot_hold_gets_one_sentence(text, tmp_path, monkeypatch, capsys):
     def too_large(config, **options):
         raise MemoryError("Unable to allocate 800. TiB")
-    monkeypatch.setattr(run_folder, "GPT2", too_large)
+    monkeypatch.setattr(text_task, "GPT2", too_large)
     assert "not enough memory (Unable to allocate 800. TiB); take" in refused(capsys, "train", text, "--out",
                                                                               tmp_path / "r", *SMALL)
     assert not (tmp_path / "r").exists()

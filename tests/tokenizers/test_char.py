@@ -87,3 +87,67 @@ def test_a_file_of_anything_loads_as_an_alphabet_or_is_refused_by_name(tmp_path_
         assert CharTokenizer.from_pretrained(folder).characters == value
     except TokenizerError as problem:
         assert "char_vocab.json" in str(problem)
+
+
+SPECIAL = ["<pad>", "<unk>", "<sep>"]
+
+
+def with_special(text):
+    """A tokenizer with special tokens in front, one of which stands for what is unknown."""
+    tokenizer = CharTokenizer.train(text, SPECIAL)
+    tokenizer.pad_token, tokenizer.unk_token = "<pad>", "<unk>"
+    return tokenizer
+
+
+@checks(CharTokenizer, CharTokenizer.train)
+@given(st.text(min_size=1), st.text())
+def test_special_tokens_come_first_and_one_stands_for_unknown_characters(known, text):
+    tokenizer = with_special(known)
+    alphabet = sorted(set(known))
+    assert tokenizer.special_tokens == {"<pad>": 0, "<unk>": 1, "<sep>": 2}
+    assert tokenizer.vocab_size == 3 + len(alphabet) and tokenizer.pad_token_id == 0 and tokenizer.unk_token_id == 1
+    ids = tokenizer.encode(text, disallowed_special=())
+    assert ids == [3 + alphabet.index(character) if character in alphabet else 1 for character in text]
+    assert tokenizer.decode(ids) == "".join(character if character in alphabet else "<unk>" for character in text)
+    assert tokenizer.decode([0, *tokenizer.encode(known, disallowed_special=()), 2], skip_special_tokens=True) == known
+
+
+@checks(CharTokenizer.encode)
+def test_special_tokens_are_found_in_text_only_where_that_is_allowed():
+    tokenizer = with_special("ab")
+    assert tokenizer.encode("a<sep>b", allowed_special="all") == [3, 2, 4]
+    with pytest.raises(TokenizerError, match="special token '<sep>'"):
+        tokenizer.encode("a<sep>b")
+    with pytest.raises(TokenizerError, match="U\\+0063"):
+        CharTokenizer.train("ab", SPECIAL).encode("c")                  # no role, no rescue
+
+
+@checks(CharTokenizer)
+@given(st.text(alphabet="aé\U0001f600xü", max_size=12))
+def test_an_unknown_character_covers_itself_and_no_more(text):
+    for middle in ("", "<sep>", "<unk>"):
+        whole = "a" + middle + text
+        batch = with_special("aé\U0001f600")(whole, allowed_special="all")
+        ends = np.cumsum([1, *([len(middle)] if middle else []), *(1 for _ in text)])
+        assert batch.offsets.tolist() == list(map(list, zip([0, *ends[:-1].tolist()], ends.tolist())))
+
+
+@checks(CharTokenizer.save_pretrained, CharTokenizer.from_pretrained)
+@given(text=st.text(min_size=1), more=st.booleans())
+def test_special_tokens_come_back_at_both_ends(tmp_path_factory, text, more):
+    folder, tokenizer = tmp_path_factory.mktemp("char"), with_special(text)
+    if more:
+        tokenizer.add_special_tokens({"eos_token": "<|end|>"})
+    tokenizer.save_pretrained(folder)
+    back = AutoTokenizer.from_pretrained(folder)
+    assert back.get_vocab() == tokenizer.get_vocab() and back.special_tokens == tokenizer.special_tokens
+    assert back.characters == sorted(set(text)) and back.unk_token == "<unk>" and back.pad_token_id == 0
+    assert back.eos_token == ("<|end|>" if more else None)
+
+
+@checks(CharTokenizer)
+@pytest.mark.parametrize("characters, special", [("ab", ["a"]), ("ab", ["<x>", "<x>"]), ("ab", [""]), ("", ["<x>"]),
+                                                 ("ab", "<x>")])
+def test_special_tokens_that_cannot_be_are_refused(characters, special):
+    with pytest.raises(TokenizerError):
+        CharTokenizer(characters, special)

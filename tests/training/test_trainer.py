@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scratchgpt as sg
-from scratchgpt.training import (Progress, Trainer, TrainingConfig, draw_png, load_state, save_state, write_csv)
-from scratchgpt.training.trainer import EVALUATED
+from scratchgpt.training import (Progress, TextData, Trainer, TrainingConfig, draw_png, load_state, save_state,
+                                 write_csv)
+from scratchgpt.training.text import EVALUATED
 from tests.checks import checks
 
 STEPS = 9
@@ -23,8 +24,8 @@ def make(dropout=0.1, accumulate=1, lr=1e-2, steps=STEPS, dtype=np.float32, seed
                            attn_pdrop=dropout, resid_pdrop=dropout)
     model = sg.GPT2(config, rng=rng).astype(dtype)
     optimizer = sg.AdamW(model.parameters(), lr, (0.9, 0.99), weight_decay=0.1)
-    settings = TrainingConfig(steps, 8, 4, accumulate, 1.0, 4)
-    return Trainer(model, optimizer, sg.schedule.cosine(lr, steps, 2), TEXT[:300], TEXT[300:], settings, rng)
+    return Trainer(model, optimizer, sg.schedule.cosine(lr, steps, 2), TextData(TEXT[:300], TEXT[300:], 8, 4),
+                   TrainingConfig(steps, accumulate, 1.0, 4), rng)
 
 
 def weights(trainer):
@@ -76,7 +77,7 @@ def test_accumulation_has_the_gradient_of_the_batches_taken_together():
 def test_training_lowers_the_loss():
     rhythm = np.tile(np.arange(7), 60).astype(np.uint16)
     trainer = make(dropout=0, steps=60)
-    trainer.train, trainer.validation = rhythm[:300], rhythm[300:]
+    trainer.data = TextData(rhythm[:300], rhythm[300:], 8, 4)
     trainer.run()
     assert trainer.history[-1]["validation_loss"] < 0.5 * np.log(11) < trainer.history[0]["train_loss"] * 2
 
@@ -99,10 +100,42 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_weights_and_optimize
 @checks(Trainer.run)
 def test_every_step_and_every_evaluation_is_reported_and_the_last_sees_the_whole_held_out_text():
     trainer, steps, records = make(), [], []
-    trainer.run(lambda t, loss: steps.append(t.step_count), lambda t, record: records.append(record["step"]))
-    assert steps == list(range(1, STEPS + 1)) and records == [4, 8, 9]
-    assert len(trainer.validation) < EVALUATED
-    assert trainer.history[-1]["validation_loss"] == sg.evaluate(trainer.model, trainer.validation, 8).loss
+    trainer.run(lambda t, loss, n: steps.append((t.step_count, n)), lambda t, record: records.append(record["step"]))
+    assert steps == [(step, 4 * 8) for step in range(1, STEPS + 1)] and records == [4, 8, 9]
+    assert trainer.history[-1]["validation_loss"] == sg.evaluate(trainer.model, TEXT[300:], 8).loss
+
+
+@checks(TextData)
+def test_an_evaluation_on_the_way_looks_at_the_beginning_of_a_long_text():
+    model = sg.BigramLM(sg.BigramConfig(11), rng=np.random.default_rng(0))
+    data = TextData(TEXT, np.tile(TEXT, EVALUATED // len(TEXT) + 1), 8, 4)
+    assert data.evaluate(model, whole=False).tokens == EVALUATED - 1
+    assert data.evaluate(model).tokens == len(data.validation) - 1
+
+
+@checks(TextData)
+def test_a_batch_of_text_is_what_get_batch_draws():
+    (x, y), n = TextData(TEXT, TEXT, 8, 4).batch(np.random.default_rng(3))
+    same = sg.get_batch(TEXT, 4, 8, np.random.default_rng(3))
+    assert n == 32 and (x == same[0]).all() and (y == same[1]).all()
+
+
+@checks(TextData)
+@pytest.mark.parametrize("sizes, says", [((0, 4), "context"), ((8, 0), "batch_size"), ((8, 1.5), "batch_size")])
+def test_batches_without_size_are_refused(sizes, says):
+    with pytest.raises(sg.ConfigError, match=says):
+        TextData(TEXT, TEXT, *sizes)
+
+
+@checks(Trainer.step)
+def test_label_smoothing_is_trained_with_and_not_evaluated_with():
+    plain, smooth = make(dropout=0), make(dropout=0)
+    smooth.config = TrainingConfig(STEPS, 1, 1.0, 4, label_smoothing=0.3)
+    assert plain.data.evaluate(plain.model).loss == smooth.data.evaluate(smooth.model).loss
+    x, y = smooth.data.batch(np.random.default_rng(0))[0]
+    smooth.rng = np.random.default_rng(0)
+    expected, _ = smooth.model.loss(x, y, label_smoothing=0.3)
+    assert smooth.step()[0] == pytest.approx(float(expected), rel=1e-6)
 
 
 @checks(load_state)
@@ -134,8 +167,8 @@ def test_a_damaged_state_gives_one_kind_of_error(tmp_path_factory, data):
 
 
 @checks(TrainingConfig)
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"context": 0}, {"batch_size": 1.5}, {"accumulate": -1},
-                                   {"eval_every": 0}, {"clip": -1.0}, {"clip": float("nan")}])
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"accumulate": -1}, {"eval_every": 0}, {"clip": -1.0},
+                                   {"clip": float("nan")}, {"label_smoothing": 1.0}])
 def test_a_config_without_sense_is_refused_by_name(wrong):
     with pytest.raises(sg.ConfigError, match=next(iter(wrong))):
         TrainingConfig(**wrong)
