@@ -109,8 +109,15 @@ def read_json(path, error=CheckpointError, max_bytes=16_000_000):
 def write_json(path, value):
     """Write `value` as indented UTF-8 JSON, atomically."""
     with atomic_write(path) as file:
-        json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+        dump_json(value, file)
+
+
+def dump_json(value, file):
+    """Write `value` to an open text file as indented JSON, down to the disk: if that is full, it is this that fails."""
+    json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
+    file.write("\n")
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _sync_folder(folder):

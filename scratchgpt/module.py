@@ -8,6 +8,7 @@ Before this file: `parameter`. After it: the reader knows the second rule of thi
 import numpy as np
 
 from .errors import CheckpointError, ConfigError
+from .formulas.number_formats import Packed
 from .parameter import Parameter
 
 
@@ -66,26 +67,30 @@ class Module:
         return {name: parameter.held if parameter.packed_as else parameter.data
                 for name, parameter in self.named_parameters()}
 
-    def load_state_dict(self, arrays):
+    def load_state_dict(self, arrays, copy=True):
         """Take over `arrays` {name: array or Packed}, each in its parameter's dtype and on its device.
 
+        copy   False: an array that is as it must be becomes the parameter's own, and training writes into it
         Raises CheckpointError listing every missing, unexpected and misshapen name; then nothing is changed.
         """
         parameters = dict(self.named_parameters())
         check_fit(arrays, parameters, "the tensors must be those of the model")
         for name, parameter in parameters.items():
-            parameter.take(arrays[name])
+            array = arrays[name]
+            parameter.take(array.copy(order="K") if copy and not isinstance(array, Packed) else array)
 
 
 def check_fit(arrays, expected, rule):
     """Raise CheckpointError, opening with `rule`, unless `arrays` has just the names and shapes of `expected`.
 
-    All that is missing, unexpected or misshapen is listed in the one error.
+    All that is missing, unexpected or misshapen is listed in the one error, up to a thousand names.
     """
     problems = [f"missing {name}" for name in expected if name not in arrays]
-    problems += [f"unexpected {name}" for name in arrays if name not in expected]
+    problems += [f"unexpected {name[:200]}" for name in arrays if name not in expected]
     problems += [f"{name} must be {mine.shape}, got {tuple(arrays[name].shape)}" for name, mine in expected.items()
                  if name in arrays and tuple(arrays[name].shape) != mine.shape]
+    if len(problems) > 1000:
+        problems[1000:] = [f"and {len(problems) - 1000} more"]
     if problems:
         raise CheckpointError(f"{rule}; {'; '.join(problems)}")
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scratchgpt.errors import CheckpointError, ConfigError, ScratchGPTError, TokenizerError
-from scratchgpt.files import atomic_write, parse_json, read_bytes, read_json, sweep, write_json
+from scratchgpt.files import atomic_write, dump_json, parse_json, read_bytes, read_json, sweep, write_json
 from tests.checks import checks
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -240,6 +240,14 @@ def test_what_was_written_comes_back(tmp_path_factory, value):
 def test_the_file_is_indented_utf8_and_ends_its_last_line(tmp_path):
     write_json(tmp_path / "value.json", {"é": [1]})
     assert (tmp_path / "value.json").read_bytes() == '{\n  "é": [\n    1\n  ]\n}\n'.encode()
+
+
+@checks(dump_json)
+def test_json_is_in_the_open_file_at_once_so_that_a_full_disk_is_known_before_anything_is_renamed(tmp_path):
+    with atomic_write(tmp_path / "value.json") as file:
+        dump_json({"a": 1}, file)
+        (temporary,) = tmp_path.iterdir()
+        assert json.loads(temporary.read_text()) == {"a": 1}
 
 
 @checks(write_json)

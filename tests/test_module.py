@@ -151,6 +151,19 @@ def test_a_state_dict_is_the_arrays_themselves_and_loads_into_another_module_cas
     assert all(parameter.data.dtype == np.float32 and parameter.grad is None for parameter in second.parameters())
 
 
+@checks(Module)
+def test_two_modules_that_were_given_one_state_learn_apart_unless_they_are_to_share_it():
+    first, second, third = Tree(), Tree(), Tree()
+    state = first.state_dict()
+    state["own"] = first.own.data = np.asfortranarray(np.arange(4.0).reshape(2, 2))
+    second.load_state_dict(state)
+    third.load_state_dict(state, copy=False)
+    for (name, mine), other, same in zip(first.named_parameters(), second.parameters(), third.parameters()):
+        assert not np.shares_memory(mine.data, other.data) and same.data is mine.data, name
+        np.testing.assert_array_equal(other.data, mine.data)
+    assert second.own.data.strides == first.own.data.strides                                # as it lay in memory
+
+
 @checks(Module, check_fit)
 def test_a_state_that_does_not_fit_is_refused_whole_with_every_problem_named():
     tree = Tree()
@@ -161,6 +174,17 @@ def test_a_state_that_does_not_fit_is_refused_whole_with_every_problem_named():
     for part in ("missing pair.0.weight", "unexpected extra", "many.1.weight must be (4,), got (4, 1)"):
         assert part in str(error.value)
     assert not tree.own.data.any()
+
+
+@checks(check_fit)
+def test_a_state_with_a_host_of_names_gets_an_error_that_can_be_read():
+    with pytest.raises(CheckpointError) as error:
+        check_fit({**{f"t{i}": None for i in range(100_000)}, "x" * 10**6: None}, {"w": np.zeros(1)}, "all must fit")
+    message = str(error.value)
+    assert message.startswith("all must fit; missing w; unexpected t0; ") and message.endswith("; and 99002 more")
+    with pytest.raises(CheckpointError) as error:
+        check_fit({"x" * 10**6: None}, {}, "all must fit")
+    assert len(str(error.value)) < 300 and len(message) < 30_000
 
 
 @checks(normal)

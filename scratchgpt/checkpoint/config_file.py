@@ -1,5 +1,6 @@
 """config.json: what a folder says it is. Before: `files`. After: what is read first, and trusted least."""
 
+import os
 from pathlib import Path
 
 from ..errors import CheckpointError
@@ -14,7 +15,7 @@ def read_config(folder):
     Raises CheckpointError naming the folder or the file for one that is not there, not JSON, or no object.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):                        # Path.is_dir would raise where it may not look
         raise CheckpointError(f"{folder}: no such folder; name one that save_pretrained or `scratchgpt train` wrote")
     path = folder / CONFIG_FILE
     values = read_json(path)

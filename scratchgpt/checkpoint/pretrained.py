@@ -7,9 +7,11 @@ field.
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from .. import backend
 from ..errors import CheckpointError, ConfigError
-from ..files import write_json
+from ..files import atomic_write, dump_json
 from ..formulas.number_formats import ENCODERS, FORMATS, Packed
 from ..module import BLANK
 from .config_file import CONFIG_FILE
@@ -17,11 +19,13 @@ from .names import from_foreign, to_foreign
 from .shards import open_folder, save_shards, split
 
 MAX_SHARD_SIZE = "50GB"                                  # as transformers 5 has it
+HEAD = "lm_head.weight"                                  # as the field calls it
 REAL = {*FORMATS, "float32", "float64"}
 
 
 def save_pretrained(model, folder, max_shard_size=MAX_SHARD_SIZE):
-    """Write `model` to `folder`, made if need be. The weights come last: until then the old ones stand.
+    """Write `model` to `folder`, made if need be. Until all is written the old files stand; then come the new weights,
+    and at once behind them the config.
 
     max_shard_size  bytes, or "5GB", "200MB": what is larger is split into `model-00001-of-00003.safetensors`, ... with
                     an index, as `save_shards` says
@@ -36,8 +40,9 @@ def save_pretrained(model, folder, max_shard_size=MAX_SHARD_SIZE):
         counts[str(tensor.dtype)] += tensor.size
     values = {key: value for key, value in config.to_dict().items() if key != "torch_dtype"}       # version 4's word
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG_FILE, {**values, "dtype": counts.most_common(1)[0][0]})
-    save_shards(tensors, folder, max_shard_size)
+    with atomic_write(folder / CONFIG_FILE) as file:                 # on the disk now, and in its place on leaving
+        dump_json({**values, "dtype": counts.most_common(1)[0][0]}, file)
+        save_shards(tensors, folder, max_shard_size)
 
 
 def _on_host(tensor):
@@ -79,7 +84,19 @@ def _fill(model_class, config, tensors, path):
     try:
         if strange:
             raise CheckpointError(f"weights must be real numbers, {', '.join(sorted(REAL))}; {'; '.join(strange)}")
-        model.load_state_dict(ours)
+        model.load_state_dict(ours, copy=False)
+        if HEAD in tensors and HEAD not in names:
+            _check_tied(tensors[HEAD], ours[names[0]])
     except CheckpointError as problem:
         raise CheckpointError(f"{path}: {problem}") from None
     return model
+
+
+def _check_tied(head, table):
+    """A tied head that a file has nevertheless must be the table. A few rows are compared: a file opens at once."""
+    def few(tensor):
+        rows = slice(None, None, max(1, tensor.shape[0] // 64))
+        return Packed(tensor.bits[rows], tensor.dtype).decode() if isinstance(tensor, Packed) else tensor[rows]
+    if tuple(head.shape) != tuple(table.shape) or not np.array_equal(few(head), few(table), equal_nan=True):
+        raise CheckpointError(f"{HEAD} must be the table of embeddings, to which the config ties it, and is another; where "
+                              "it has been trained apart, set tie_word_embeddings to false, else remove it from the file")

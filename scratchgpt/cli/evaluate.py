@@ -21,7 +21,7 @@ def add_to(commands):
 def run(options):
     """Run the command; returns its exit code."""
     tokenizer, model = AutoTokenizer.from_pretrained(options.model), load_language_model(options.model)
-    ids, context = tokenizer.encode_array(read_text(options.text)), model.context or WINDOW
+    ids, context = tokenizer(read_text(options.text)).input_ids, model.context or WINDOW
     result = evaluate(model, ids, context)
     print(f"tokens predicted   {result.tokens:,} of {len(ids):,}, in windows of {context}")
     print(f"loss               {result.loss:.4f} nats per token")

@@ -42,7 +42,7 @@ def run(options):
     if options.greedy:
         settings = {name: value for name, value in settings.items() if name not in shaping}
     tokenizer, model = AutoTokenizer.from_pretrained(options.model), load_language_model(options.model)
-    prompt = tokenizer.encode_array(options.prompt)
+    prompt = tokenizer(options.prompt).input_ids                                 # behind <bos>, if the tokenizer adds it
     if len(prompt) == 0:
         raise GenerationError("the prompt must hold at least one token; got an empty --prompt")
     print(options.prompt, end="", flush=True)
@@ -60,10 +60,13 @@ def load_language_model(folder):
 
 
 def write_sample(model, tokenizer, prompt, max_new_tokens, file, eos_token_id=(), **options):
-    """Write what follows `prompt` (T,) to `file` as it is generated, without what ends it, and a line break."""
+    """Write what follows `prompt` (T,) to `file` as it is generated, without what ends it, and a line break.
+
+    A model's table may be longer than the vocabulary, to have a round size: what is beyond has no text, and writes none.
+    """
     decoder = StreamDecoder(tokenizer)
     prompt = np.asarray(prompt)[None]
     for token in stream(model, prompt, max_new_tokens=max_new_tokens, eos_token_id=eos_token_id, **options):
-        if token[0] not in np.atleast_1d(eos_token_id):
+        if token[0] not in np.atleast_1d(eos_token_id) and token[0] < tokenizer.vocab_size:
             print(decoder.push(int(token[0])), end="", file=file, flush=True)
     print(decoder.flush(), file=file, flush=True)

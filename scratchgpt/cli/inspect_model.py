@@ -57,7 +57,7 @@ def run(options):
         raise ConfigError(f"a text is continued by a language model; {options.model} holds a {type(model).__name__}, "
                           "which needs a source text and a target")
     text = options.next if options.attention is None else options.attention
-    ids = tokenizer.encode_array(text)
+    ids = tokenizer(text).input_ids                                              # behind <bos>, if the tokenizer adds it
     if len(ids) == 0:
         raise ConfigError("the text must hold at least one token; got an empty one")
     (draw_attention if options.next is None else show_next)(model, tokenizer, ids, options)

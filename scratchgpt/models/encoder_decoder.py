@@ -131,6 +131,8 @@ class ConditionalModel:
         p(y_t | y_0 .. y_{t-1}) = softmax(logits_{t-1})        for each row of the source (B, S), which is encoded once
 
     It has what `generate` asks of a language model, so that every decoding strategy works on it: start from <bos>.
+    An attention_mask (B, S) may come with ids, as everywhere, but must hide nothing: in a target it is pad_token_id
+    that says what is padding, and the places of pads count.
     Source: as `EncoderDecoder`.
     """
 
@@ -139,13 +141,13 @@ class ConditionalModel:
         source, self.mask = model._source(source, source_mask)
         self.memory, _ = model._encode(source, self.mask, deque(maxlen=0), **views)
 
-    def logits(self, ids, cache=None):
+    def logits(self, ids, cache=None, attention_mask=None):
         """ids (B, T) -> logits (B, T, V); holds no activations. With a cache, ids continue what it remembers."""
-        return self.model._head(self._hidden(ids, cache))[0]
+        return self.model._head(self._hidden(ids, cache, attention_mask))[0]
 
-    def next_logits(self, ids, cache=None):
+    def next_logits(self, ids, cache=None, attention_mask=None):
         """ids (B, T) -> logits (B, V) of the token that follows the last."""
-        return self.model._head(self._hidden(ids, cache)[:, -1])[0]
+        return self.model._head(self._hidden(ids, cache, attention_mask)[:, -1])[0]
 
     def check_ids(self, ids, past=0):
         """ids as a (B, T) integer array on the model's device, or a DataError that says what is wrong with them."""
@@ -155,7 +157,10 @@ class ConditionalModel:
         """An empty EncoderDecoderCache for `logits` and `next_logits`."""
         return EncoderDecoderCache(self.config.num_decoder_layers)
 
-    def _hidden(self, ids, cache=None, **views):
+    def _hidden(self, ids, cache=None, attention_mask=None, **views):
+        if attention_mask is not None and not np.all(backend.to_host(attention_mask)):
+            raise DataError("the attention_mask of a target must hide nothing; leave it out, pads being pad_token_id="
+                            f"{self.config.pad_token_id}, and begin every row of a batch with <bos>")
         ids = self.check_ids(ids, 0 if cache is None else len(cache))
         mask = self.model._mask(ids, cache)
         return self.model._decode(ids, mask, self.memory, self.mask, deque(maxlen=0), cache=cache, **views)[0]

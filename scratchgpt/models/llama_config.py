@@ -9,14 +9,14 @@ from typing import ClassVar
 from ..errors import ConfigError
 from .config import ModelConfig
 
-THETA = 10_000.0
+THETA, TRAINED = 10_000.0, "original_max_position_embeddings"
 # rope_type: the keys that it needs, besides rope_theta, and those that it may have
 ROPE_KEYS = {
     "default": ((), ()),
     "linear": (("factor",), ()),
     "dynamic": (("factor",), ()),
-    "llama3": (("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"), ()),
-    "yarn": (("factor", "original_max_position_embeddings"),
+    "llama3": (("factor", "low_freq_factor", "high_freq_factor", TRAINED), ()),
+    "yarn": (("factor", TRAINED),
              ("attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate")),
 }
 
@@ -105,12 +105,17 @@ class LlamaConfig(ModelConfig):
 
     @classmethod
     def _modern(cls, values):
-        """transformers 4 wrote rope_theta and rope_scaling, where 5 writes rope_parameters."""
+        """transformers 4 wrote rope_theta and rope_scaling, where 5 writes rope_parameters.
+
+        Both read rope_scaling first, and 5 also the trained length first from beside them; so does this.
+        """
         theta, scaling = values.pop("rope_theta", THETA), values.pop("rope_scaling", None)
-        given = values.get("rope_parameters") or scaling or {}
+        given = scaling or values.get("rope_parameters") or {}
         if not isinstance(given, dict):
             raise ConfigError(f"rope_parameters must be an object; got {given!r:.80}")
         rope = {"rope_theta": theta, **{key: value for key, value in given.items() if value is not None}}
+        if values.get(TRAINED) is not None and rope.get("rope_type", rope.get("type")) in ("llama3", "yarn"):
+            rope[TRAINED] = values.pop(TRAINED)
         part = values.pop("partial_rotary_factor", None)
         return {**values, "rope_parameters": rope if part is None else {"partial_rotary_factor": part, **rope}}
 
@@ -126,8 +131,8 @@ def _rope(given, config):
     if not isinstance(kind, str) or kind not in ROPE_KEYS:
         raise ConfigError(f"rope_parameters: rope_type must be one of {', '.join(ROPE_KEYS)}; got {kind!r:.80}")
     needed, optional = ROPE_KEYS[kind]
-    if "original_max_position_embeddings" in needed:
-        rope.setdefault("original_max_position_embeddings", config.max_position_embeddings)
+    if TRAINED in needed:
+        rope.setdefault(TRAINED, config.max_position_embeddings)
     if rope.get("partial_rotary_factor") in (1, 1.0):
         del rope["partial_rotary_factor"]
     for key in needed:

@@ -107,16 +107,16 @@ class QuestionAnsweringGPT(Decoder):
         new = generate(self, ids, max_new_tokens=min(max_new_tokens, room), eos_token_id=sep)[0, ids.shape[1]:]
         return self.tokenizer.decode(new[new != sep])
 
-    def save_pretrained(self, folder, **options):
+    def save_pretrained(self, folder, *options, **named):
         """As every model; the tokenizer, if there is one, is written beside it."""
-        super().save_pretrained(folder, **options)
+        super().save_pretrained(folder, *options, **named)
         if self.tokenizer is not None:
             self.tokenizer.save_pretrained(folder)
 
     @classmethod
-    def from_pretrained(cls, folder, **options):
+    def from_pretrained(cls, folder, *options, **named):
         """As every model; with the tokenizer that lies beside it, if there is one."""
-        model = super().from_pretrained(folder, **options)
+        model = super().from_pretrained(folder, *options, **named)
         if any((Path(folder) / name).exists() for name in ("tokenizer_config.json", "tokenizer.json", "char_vocab.json")):
             model.tokenizer = AutoTokenizer.from_pretrained(folder)
         return model

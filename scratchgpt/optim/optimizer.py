@@ -36,6 +36,9 @@ class Optimizer:
         if not self.parameters:
             raise ConfigError("an optimizer needs at least one trainable parameter; got none: set `trainable`, and convert "
                               "packed weights with `astype` first")
+        if any(p.packed_as for p in self.parameters):
+            raise ConfigError("packed weights do not learn, as most steps are smaller than their last bit; got one with "
+                              "trainable=True: convert it with `astype` first")
         if not lr >= 0 or not weight_decay >= 0:
             raise ConfigError(f"lr and weight_decay must be >= 0; got lr={lr}, weight_decay={weight_decay}")
         self.lr, self.steps = lr, 0

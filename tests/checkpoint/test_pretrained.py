@@ -1,5 +1,6 @@
 """A model as a folder: saved, loaded, renamed, refused, and killed halfway."""
 
+import errno
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +179,19 @@ def test_a_file_of_few_tensors_cannot_make_a_model_of_many_layers(saved):
 
 
 @checks(load_pretrained)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_tied_head_that_a_file_has_must_be_the_table_or_it_would_be_dropped_silently(saved, dtype):
+    model, folder = saved
+    rewrite(folder, lambda arrays: {name: array.astype(dtype) for name, array in arrays.items()})
+    rewrite(folder, lambda arrays: {**arrays, "lm_head.weight": arrays["transformer.wte.weight"]})
+    GPT2.from_pretrained(folder)
+    for change in (lambda head: head + dtype(0.01), lambda head: head[:-1]):
+        rewrite(folder, lambda arrays, change=change: {**arrays, "lm_head.weight": change(arrays["lm_head.weight"])})
+        with pytest.raises(CheckpointError, match="lm_head.weight must be the table .* set tie_word_embeddings to false"):
+            GPT2.from_pretrained(folder)
+
+
+@checks(load_pretrained)
 @pytest.mark.parametrize("changes, says", [
     ({"n_head": 3}, "n_embd must be divisible"), ({"n_embd": "4"}, "n_embd must be an integer"),
     ({"resid_pdrop": 1.5}, "resid_pdrop"), ({"layer_norm_epsilon": 0}, "layer_norm_epsilon"),
@@ -194,6 +209,8 @@ def test_folders_and_configs_that_are_none_are_named(saved, tmp_path):
     _, folder = saved
     with pytest.raises(CheckpointError, match="no such folder"):
         GPT2.from_pretrained(folder / "absent")
+    with pytest.raises(CheckpointError, match="no such folder"):
+        GPT2.from_pretrained(folder / ("long" * 1000))
     with pytest.raises(CheckpointError, match="model_type must be 'bigram'; got 'gpt2'"):
         BigramLM.from_pretrained(folder)
     for text, says in (("[]", "got list"), ("3", "got int"), ("{}", "got None"), ("{", "not valid JSON"),
@@ -206,6 +223,43 @@ def test_folders_and_configs_that_are_none_are_named(saved, tmp_path):
         (folder / name).unlink()
         with pytest.raises(CheckpointError, match=f"{name}: cannot be read"):
             GPT2.from_pretrained(folder)
+
+
+@checks(save_pretrained)
+@pytest.mark.parametrize("size, fails", [("5GB", "save_file"), (500, "save_file"), (500, "write_json")])
+def test_a_save_that_fails_on_the_way_leaves_the_old_model_with_its_own_config(size, fails, saved, monkeypatch):
+    model, folder = saved
+    files = sorted(path.name for path in folder.iterdir())
+
+    def full_disk(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    larger = GPT2(replace(model.config, vocab_size=9, n_embd=8), rng=np.random.default_rng(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(f"scratchgpt.checkpoint.shards.{fails}", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            larger.save_pretrained(folder, size)
+    again = GPT2.from_pretrained(folder)
+    assert again.config == model.config
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(again.state_dict()[name], array)
+    larger.save_pretrained(folder)
+    assert sorted(path.name for path in folder.iterdir()) == files
+    assert GPT2.from_pretrained(folder).config == larger.config
+
+
+@checks(save_pretrained)
+def test_the_config_takes_its_place_only_behind_the_weights(saved, monkeypatch):
+    """Between the two renames a kill can still fall, but not in the long time for which weights are written."""
+    model, folder = saved
+    old, seen = (folder / "config.json").read_bytes(), []
+
+    def watched(tensors, path, *arguments):
+        seen.append((folder / "config.json").read_bytes())
+        save_file(tensors, path, *arguments)
+        seen.append((folder / "config.json").read_bytes())
+    monkeypatch.setattr("scratchgpt.checkpoint.shards.save_file", watched)
+    GPT2(replace(model.config, vocab_size=9), rng=np.random.default_rng(1)).save_pretrained(folder)
+    assert seen == [old, old] != [(folder / "config.json").read_bytes()] * 2
 
 
 SAVER = """

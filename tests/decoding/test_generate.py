@@ -201,6 +201,9 @@ REFUSED = {
     "top_p without rng": dict(top_p=0.5),
     "fewer than no tokens": dict(max_new_tokens=-1),
     "half a token": dict(max_new_tokens=1.5),
+    "a truth value of tokens": dict(max_new_tokens=True),
+    "a seed in place of a generator": dict(rng=3),
+    "a generator of old": dict(rng=np.random.RandomState(3), temperature=0.5),
 }
 REFUSED |= {f"{name} {value}": {name: value} for name in ("eos_token_id", "pad_token_id")
             for value in (-1, 1.0, "2", True, np.float64(1))}

@@ -233,6 +233,23 @@ def test_a_config_in_the_words_of_transformers_4_gives_the_same_model_on_both_si
         np.testing.assert_allclose(old.logits(ids), theirs.eval()(torch.tensor(ids)).logits.numpy(), **close)
 
 
+@checks(Llama)
+@pytest.mark.parametrize("changes", [
+    {"rope_scaling": {"rope_type": "linear", "factor": 4.0}},
+    {"rope_scaling": {"type": "linear", "factor": 4.0}, "rope_theta": 500.0},
+    {"rope_parameters": {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 8},
+     "original_max_position_embeddings": 4},
+])
+def test_a_config_edited_by_hand_says_the_same_on_both_sides(changes, tmp_path):
+    _, _, close = pair("llama", tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    ours, theirs = AutoModel.from_pretrained(tmp_path), transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    ids = np.random.default_rng(2).integers(0, V, (2, LONG))
+    with torch.no_grad():
+        np.testing.assert_allclose(ours.logits(ids), theirs.eval()(torch.tensor(ids)).logits.numpy(), **close)
+
+
 @checks(Llama, Mistral, Qwen2)
 @pytest.mark.parametrize("model_type, changes, names", [
     ("llama", {"hidden_act": "gelu"}, "hidden_act"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scratchgpt import formulas
 from scratchgpt.cache import EncoderDecoderCache
 from scratchgpt.decoding import generate
-from scratchgpt.errors import DataError
+from scratchgpt.errors import DataError, GenerationError
 from scratchgpt.models import ConditionalModel, EncoderDecoder, Transformer
 from tests.checks import checks
 from tests.layers.cases import P, V, transformer
@@ -192,6 +192,26 @@ def test_generating_is_asking_the_whole_model_for_each_next_token(B, S, seed):
     np.testing.assert_array_equal(text, expected)
     sampled = generate(model.given(source), start, max_new_tokens=4, rng=np.random.default_rng(0), top_k=1)
     np.testing.assert_array_equal(sampled, text[:, :5])
+
+
+@checks(ConditionalModel, generate)
+def test_a_mask_that_hides_nothing_of_a_target_is_no_mask_and_another_is_refused():
+    model, source, _, _ = model_and_batch(2, 3, 1, seed=0)
+    given_source, start = model.given(source), np.full((2, 2), BOS)
+    text = generate(given_source, start, max_new_tokens=3)
+    np.testing.assert_array_equal(generate(given_source, start, np.ones((2, 2), int), max_new_tokens=3), text)
+    np.testing.assert_array_equal(given_source.logits(start, attention_mask=[[1, 1], [1, 1]]), given_source.logits(start))
+    with pytest.raises(DataError, match="pads being pad_token_id=0"):
+        generate(given_source, start, [[0, 1], [1, 1]], max_new_tokens=3)
+    with pytest.raises(DataError, match="must hide nothing"):
+        given_source.logits(start, attention_mask=[[1, 0], [1, 1]])
+
+
+@checks(generate)
+def test_an_encoder_decoder_without_its_source_is_told_how_to_get_one():
+    model, source, _, _ = model_and_batch(2, 3, 1, seed=0)
+    with pytest.raises(GenerationError, match=r"model\.given\(source\)"):
+        generate(model, source, max_new_tokens=1)
 
 
 # views and memory -----------------------------------------------------------------------------------------------------

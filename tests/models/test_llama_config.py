@@ -91,6 +91,26 @@ def test_scaled_types_take_the_trained_length_from_max_position_embeddings_where
         assert found == {**rope(name), "original_max_position_embeddings": 16}
 
 
+@family
+@kinds
+def test_a_stretch_that_is_written_in_beside_rope_parameters_goes_before_them_as_in_transformers(kind):
+    sizes = {**SMALL, "head_dim": 4, "rope_parameters": rope("default")}
+    edited = kind.from_dict({**sizes, "rope_theta": 900.0, "rope_scaling": {"type": "linear", "factor": 4.0}})
+    assert edited.rope_parameters == {"rope_type": "linear", "rope_theta": 900.0, "factor": 4.0}
+    assert kind.from_dict({**sizes, "rope_scaling": None}).rope_parameters == rope("default")
+
+
+@family
+@kinds
+@pytest.mark.parametrize("name", ["llama3", "yarn"])
+def test_a_trained_length_beside_the_rotary_parameters_goes_before_the_one_in_them(kind, name):
+    key = "original_max_position_embeddings"
+    config = kind.from_dict({**SMALL, "head_dim": 4, "rope_parameters": rope(name), key: 4})
+    assert config.rope_parameters == {**rope(name), key: 4}
+    assert kind.from_dict(config.to_dict()) == config
+    assert kind.from_dict({**SMALL, key: 4}).other == {key: 4}
+
+
 @checks(Qwen2Config, Qwen3Config, MistralConfig)
 @pytest.mark.parametrize("kind", [Qwen2Config, Qwen3Config])
 def test_windows_are_where_they_are_said_to_be(kind):

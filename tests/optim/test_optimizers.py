@@ -98,6 +98,17 @@ def test_every_misfit_is_listed_at_once():
 
 @checks(optim.Optimizer)
 @each_optimizer
+def test_packed_weights_that_were_set_to_learn_are_refused_at_once(make):
+    still, moved = parameters(0, (2, 2), (2, 2))
+    still.pack("bfloat16")
+    make([still, moved])                                                # frozen, it is left where it is
+    still.trainable = True
+    with pytest.raises(ConfigError, match="convert it with `astype` first"):
+        make([still, moved])
+
+
+@checks(optim.Optimizer)
+@each_optimizer
 def test_a_parameter_without_a_gradient_stays_where_it_is_with_its_averages(make):
     moved, still = parameters(0, (2, 2), (2, 2))
     before = still.data.copy()
