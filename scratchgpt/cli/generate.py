@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from ..decoding import GenerationConfig, stream
+from ..decoding import stream
 from ..errors import GenerationError
 from ..models import AutoModel, LanguageModel
 from ..tokenizers import AutoTokenizer, StreamDecoder
@@ -38,11 +38,11 @@ def run(options):
              if value is not None}
     if options.greedy and asked.keys() & shaping.keys():
         raise GenerationError("--temperature, --top-k and --top-p shape what is drawn; leave them out with --greedy")
-    settings = {"max_new_tokens": 500, **GenerationConfig.from_pretrained(options.model).options(), **asked}
+    tokenizer, model = AutoTokenizer.from_pretrained(options.model), load_language_model(options.model)
+    settings = {"max_new_tokens": 500, **model.generation_config.options(), **asked}
     if options.greedy:
         settings = {name: value for name, value in settings.items() if name not in shaping}
-    tokenizer, model = AutoTokenizer.from_pretrained(options.model), load_language_model(options.model)
-    prompt = tokenizer(options.prompt).input_ids                                 # behind <bos>, if the tokenizer adds it
+    prompt = tokenizer(options.prompt, allowed_special="all").input_ids          # behind <bos>, if the tokenizer adds it
     if len(prompt) == 0:
         raise GenerationError("the prompt must hold at least one token; got an empty --prompt")
     print(options.prompt, end="", flush=True)

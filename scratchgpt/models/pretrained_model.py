@@ -6,7 +6,8 @@ folder.
 
 from .. import backend
 from ..checkpoint.pretrained import load_pretrained, save_pretrained
-from ..errors import DataError
+from ..decoding import GenerationConfig
+from ..errors import CheckpointError, DataError, GenerationError
 from ..inputs import as_rows
 from ..module import Module
 
@@ -14,11 +15,16 @@ from ..module import Module
 class PretrainedModel(Module):
     """A model y = f(x; w), x being ids (B, T): its config says which f, its parameters w what it has learned.
 
-    Subclasses name `config_class` and set `config`; their constructor is (config, *, rng).
+    Subclasses name `config_class` and set `config`; their constructor is (config, *, rng). `generation_config` holds the
+    defaults for decoding that came with a folder; they act where they are asked for:
+
+        generate(model, ids, rng=rng, **model.generation_config.options())
+
     Source: Wolf et al. 2019, arXiv:1910.03771, for the folder that holds both.
     """
 
     config_class = None
+    generation_config = GenerationConfig()
 
     @property
     def num_parameters(self):
@@ -26,8 +32,13 @@ class PretrainedModel(Module):
         return sum(parameter.size for parameter in self.parameters())
 
     def save_pretrained(self, folder, max_shard_size="50GB"):
-        """Write `config.json` and `model.safetensors`, or its shards, under the field's names, as `checkpoint` says."""
+        """Write `config.json` and `model.safetensors`, or its shards, under the field's names, as `checkpoint` says.
+
+        Defaults for decoding, if there are any, go to `generation_config.json`.
+        """
         save_pretrained(self, folder, max_shard_size)
+        if self.generation_config != GenerationConfig():
+            self.generation_config.save_pretrained(folder)
 
     @classmethod
     def from_pretrained(cls, folder, dtype="float32"):
@@ -36,7 +47,12 @@ class PretrainedModel(Module):
         dtype  "float32"; "bfloat16" or "float16": frozen weights in half the memory, decoded at every use
         Raises CheckpointError or ConfigError naming the file and the field.
         """
-        return load_pretrained(cls, folder, dtype)
+        model = load_pretrained(cls, folder, dtype)
+        try:
+            model.generation_config = GenerationConfig.from_pretrained(folder)
+        except GenerationError as problem:
+            raise CheckpointError(str(problem)) from None
+        return model
 
     def _like(self):
         """An array of the model's backend."""
