@@ -99,5 +99,5 @@ class GenerationConfig:
 
     def save_pretrained(self, folder):
         """Write `folder`/generation_config.json, the keys of others included."""
-        own = {key: value for key, value in asdict(self).items() if key != "other" and value is not None}
+        own = {key: value for key, value in asdict(self).items() if key != "other" and value not in (None, False)}
         write_json(Path(folder) / FILE, {**self.other, **own})
