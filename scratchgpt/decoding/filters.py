@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import backend, formulas
 from ..errors import GenerationError
+from ..inputs import check_whole
 
 
 def temperature(value):
@@ -15,12 +16,13 @@ def temperature(value):
 
         s_v <- s_v / T
 
-    value T > 0, dimensionless    returns a filter on scores (B, V)
-    Raises GenerationError unless T > 0 and finite; T = 0 in the limit is `greedy`.
+    value T from 1e-6 to 1e6, dimensionless    returns a filter on scores (B, V)
+    Raises GenerationError for others, with which float32 may overflow; T = 0 in the limit is `greedy`.
     Source: Ackley, Hinton & Sejnowski 1985.
     """
-    if not 0 < value < float("inf"):
-        raise GenerationError(f"temperature must be a finite number > 0; got {value}; for its limit 0 use greedy decoding")
+    if not 1e-6 <= value <= 1e6:
+        raise GenerationError("temperature must be a finite number > 0, from 1e-6 to 1e6; "
+                              f"got {value}; for its limit 0 use greedy decoding")
     return lambda ids, scores: scores / value
 
 
@@ -33,8 +35,7 @@ def top_k(k):
     Raises GenerationError unless k is an integer >= 1.
     Source: Fan, Lewis & Dauphin 2018, arXiv:1805.04833, section 5.4.
     """
-    if not isinstance(k, int) or k < 1:
-        raise GenerationError(f"top_k must be an integer >= 1; got {k!r}")
+    check_whole("top_k", k, 1, GenerationError)
 
     def keep_top_k(ids, scores):
         if k >= scores.shape[-1]:

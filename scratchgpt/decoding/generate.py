@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import GenerationError
-from ..inputs import as_mask, as_rows
+from ..inputs import as_mask, as_rows, check_whole
 from . import filters
 from .greedy import greedy
 from .sampling import sample
@@ -47,14 +47,13 @@ def stream(model, ids, attention_mask=None, *, max_new_tokens, temperature=1.0, 
     ids (B, T)    yields up to max_new_tokens arrays (B,)
     Source: as `generate`.
     """
-    if not isinstance(max_new_tokens, int) or isinstance(max_new_tokens, bool) or max_new_tokens < 0:
-        raise GenerationError(f"max_new_tokens must be an integer >= 0; got {max_new_tokens!r}")
+    check_whole("max_new_tokens", max_new_tokens, 0, GenerationError)
     if rng is not None and not isinstance(rng, np.random.Generator):
         raise GenerationError(f"rng must be a numpy.random.Generator, or None for greedy decoding; got {rng!r:.80}, "
                               "pass np.random.default_rng(seed)")
     if not hasattr(model, "next_logits"):
-        raise GenerationError("a text is continued by a language model, and translated by an encoder-decoder with its source "
-                              f"in view, generate(model.given(source), ...); got a {type(model).__name__}")
+        raise GenerationError("a text is continued by a language model; an encoder-decoder is one when given a source, "
+                              f"generate(model.given(source), ...); got a {type(model).__name__}")
     ids = _prompt(ids)
     words = None if attention_mask is None else as_mask("attention_mask", attention_mask, ids.shape, GenerationError)
     ends, pad = _ends(eos_token_id, pad_token_id)
@@ -109,8 +108,8 @@ def _standard_filters(temperature, top_k, top_p, rng):
     if top_p is not None:
         chain.append(filters.top_p(top_p))
     if chain and rng is None:
-        raise GenerationError("temperature, top_k and top_p shape what is sampled; pass rng=np.random.default_rng(seed), "
-                              "or leave them out for greedy decoding")
+        raise GenerationError("temperature, top_k and top_p shape what is sampled; pass "
+                              "rng=np.random.default_rng(seed), or leave them out for greedy decoding")
     return chain
 
 

@@ -11,21 +11,23 @@ from ..errors import GenerationError
 from ..files import read_json, write_json
 
 FILE = "generation_config.json"
-# keys of the field that change what is generated, and the values with which they change nothing
-NEUTRAL = {"num_beams": (1,), "num_beam_groups": (1,), "penalty_alpha": (0, 0.0), "typical_p": (1, 1.0), "min_p": (0, 0.0),
-           "epsilon_cutoff": (0, 0.0), "eta_cutoff": (0, 0.0), "repetition_penalty": (1, 1.0), "min_length": (0,),
-           "encoder_repetition_penalty": (1, 1.0), "no_repeat_ngram_size": (0,), "min_new_tokens": (0,),
-           "encoder_no_repeat_ngram_size": (0,), "bad_words_ids": (), "force_words_ids": (), "sequence_bias": (),
-           "exponential_decay_length_penalty": (), "suppress_tokens": (), "begin_suppress_tokens": (),
-           "forced_bos_token_id": (), "forced_eos_token_id": (), "constraints": (), "guidance_scale": (1, 1.0),
-           "diversity_penalty": (0, 0.0), "dola_layers": (), "prompt_lookup_num_tokens": (), "stop_strings": ()}
+# keys of the field that change what is generated, unless they have this value, or are None, false or empty
+NEUTRAL = {
+    **dict.fromkeys(("num_beams", "num_beam_groups", "typical_p", "repetition_penalty", "encoder_repetition_penalty",
+                     "guidance_scale"), 1),
+    **dict.fromkeys(("penalty_alpha", "min_p", "epsilon_cutoff", "eta_cutoff", "diversity_penalty", "min_length",
+                     "min_new_tokens", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size"), 0),
+    **dict.fromkeys(("bad_words_ids", "force_words_ids", "sequence_bias", "exponential_decay_length_penalty",
+                     "suppress_tokens", "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id",
+                     "constraints", "dola_layers", "prompt_lookup_num_tokens", "stop_strings")),
+}
 
 
 @dataclass(frozen=True)
 class GenerationConfig:
     """The defaults of a folder, under the names of transformers; what the file does not say is None.
 
-        generate(model, ids, rng=rng, **{**config.options(), "max_new_tokens": 100})
+        generate(model, ids, rng=rng if config.do_sample else None, **{"max_new_tokens": 100, **config.options()})
 
     max_new_tokens, eos_token_id, pad_token_id, bos_token_id are in tokens; temperature, top_k, top_p act if do_sample.
     `other` holds the keys that change nothing here; they are written back.
@@ -55,8 +57,8 @@ class GenerationConfig:
             return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1e300 \
                 and math.isfinite(value)
         check("an integer >= 0", whole, "max_new_tokens", "top_k", "pad_token_id", "bos_token_id")
-        check("an integer >= 0, or a list of them",
-              lambda value: whole(value) or isinstance(value, list) and value and all(map(whole, value)), "eos_token_id")
+        check("an integer >= 0, or a list of them", lambda value: whole(value) or isinstance(value, list)
+              and value and all(map(whole, value)), "eos_token_id")
         check("true or false", lambda value: isinstance(value, bool), "do_sample")
         check("a finite number >= 0", number, "temperature")
         check("a probability", lambda value: number(value) and value <= 1, "top_p")
@@ -68,9 +70,9 @@ class GenerationConfig:
         """
         for key, neutral in NEUTRAL.items():
             value = self.other.get(key)
-            if value not in (None, False, [], {}) and not any(value == one for one in neutral):
-                raise GenerationError(f"{FILE} asks for {key}={value!r:.80}, which is not supported; remove it, or pass "
-                                      "the options of generate yourself")
+            if value not in (None, False, [], {}, neutral):
+                raise GenerationError(f"{FILE} asks for {key}={value!r:.80}, which is not supported; remove it, or "
+                                      "pass the options of generate yourself")
         names = ["max_new_tokens", "eos_token_id", "pad_token_id"]
         names += ["temperature", "top_k", "top_p"] if self.do_sample else []
         asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
@@ -99,5 +101,6 @@ class GenerationConfig:
 
     def save_pretrained(self, folder):
         """Write `folder`/generation_config.json, the keys of others included."""
-        own = {key: value for key, value in asdict(self).items() if key != "other" and value not in (None, False)}
+        own = {key: value for key, value in asdict(self).items()
+               if key != "other" and value is not None and value is not False}
         write_json(Path(folder) / FILE, {**self.other, **own})

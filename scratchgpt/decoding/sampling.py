@@ -1,4 +1,7 @@
-"""Sampling: each token as often as the model believes in it. Before: `formulas.softmax`. After: chance is an argument."""
+"""Sampling: each token as often as the model believes in it.
+
+Before this file: `formulas.softmax`, `greedy`. After it: chance is an argument.
+"""
 
 import numpy as np
 

@@ -108,7 +108,8 @@ def test_what_one_filter_dropped_stays_dropped(row, k, p):
 
 @checks(temperature, top_k, top_p)
 @pytest.mark.parametrize("make, value, says", [
-    *((temperature, value, "temperature must be a finite number > 0") for value in (0, 0.0, -1, math.inf, math.nan)),
+    *((temperature, value, "temperature must be a finite number > 0")
+      for value in (0, 0.0, -1, math.inf, math.nan, 1e-320, 1e-30, 1e300)),
     *((top_k, value, "top_k must be an integer >= 1") for value in (0, -1, 2.0, None, "3")),
     *((top_p, value, r"top_p must be in \(0, 1\]") for value in (0, 0.0, -0.1, 1.1, math.nan)),
 ])
