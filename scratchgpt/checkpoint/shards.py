@@ -17,6 +17,7 @@ from ..files import read_json, write_json
 from .safetensors import open_file, save_file
 
 WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
+PICKLED = "pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth"
 STEMS = "model", "model-next"                        # of the shards; the second where the first is still being read
 SHARD = re.compile(rf"({'|'.join(STEMS)})-\d{{5}}-of-\d{{5}}\.safetensors")
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -71,6 +72,10 @@ def open_folder(folder):
     folder = Path(folder)
     path = folder / WEIGHTS_FILE
     if os.path.lexists(path) or not os.path.lexists(folder / INDEX_FILE):
+        pickled = [name for name in PICKLED if (folder / name).exists()]
+        if pickled and not path.exists():
+            raise CheckpointError(f"{folder}: weights must be in {WEIGHTS_FILE}; {pickled[0]} is a pickle, which could run "
+                                  "code: convert it with the library that wrote it")
         return path, open_file(path)[0]
     path = folder / INDEX_FILE
     weight_map, tensors = _read_index(path), {}

@@ -1,10 +1,11 @@
 """The post-LN decoder that answers questions, letter by letter.
 
-Before this file: `decoder`, `decoding`. After it: a language model becomes a question answerer by what it is trained on:
-lines `question <sep> answer <sep>`, and an answer is what it writes between the two.
+Before this file: `decoder`, `decoding`. After it: a language model becomes a question answerer by what it is trained
+on: lines `question <sep> answer <sep>`, and an answer is what it writes between the two.
 """
 
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,12 +20,14 @@ from .config import ModelConfig
 from .decoder import Decoder
 
 LONGEST_ANSWER = 100
+TOKENIZER_FILES = "tokenizer_config.json", "tokenizer.json", "char_vocab.json"
 
 
 @dataclass(frozen=True)
 class QuestionAnsweringConfig(ModelConfig):
-    """The sizes, under the names of GPT-2's config.json; head_dim is free: the projections are n_embd -> n_head head_dim.
+    """The sizes, under the names of GPT-2's config.json.
 
+    head_dim is free: the projections are n_embd -> n_head head_dim.
     pad_token_id and sep_token_id are the tokens that fill a batch and that close a question and an answer. dropout acts
     only where a generator is handed to the model.
     """
@@ -93,19 +96,20 @@ class QuestionAnsweringGPT(Decoder):
     def answer(self, question, max_new_tokens=LONGEST_ANSWER):
         """The answer to a question, a str: the likeliest letter after the other, until <sep>.
 
-        max_new_tokens  the longest answer, in tokens; the context may end it sooner
+        max_new_tokens  the longest answer, in tokens; the context may end it sooner. None: only the context does
         Raises GenerationError without a tokenizer, or for a question that leaves no room for an answer.
         """
         if self.tokenizer is None:
-            raise GenerationError("answer needs to know letters: set model.tokenizer, or load a folder that holds one")
+            raise GenerationError("answers need a tokenizer: set model.tokenizer, or load a folder that holds one")
         sep = self.config.sep_token_id
         ids = np.array([[*self.tokenizer.encode(question), sep]])
         room = self.n_positions - ids.shape[1]
         if room < 1:
             raise GenerationError(f"a question must leave room for an answer in {self.n_positions} tokens; "
                                   f"got {ids.shape[1]}")
-        new = generate(self, ids, max_new_tokens=min(max_new_tokens, room), eos_token_id=sep)[0, ids.shape[1]:]
-        return self.tokenizer.decode(new[new != sep])
+        longest = room if max_new_tokens is None else min(max_new_tokens, room)
+        new = generate(self, ids, max_new_tokens=longest, eos_token_id=sep)[0, ids.shape[1]:]
+        return self.tokenizer.decode(new[new != sep], skip_special_tokens=True)
 
     def save_pretrained(self, folder, *options, **named):
         """As every model; the tokenizer, if there is one, is written beside it."""
@@ -117,7 +121,7 @@ class QuestionAnsweringGPT(Decoder):
     def from_pretrained(cls, folder, *options, **named):
         """As every model; with the tokenizer that lies beside it, if there is one."""
         model = super().from_pretrained(folder, *options, **named)
-        if any((Path(folder) / name).exists() for name in ("tokenizer_config.json", "tokenizer.json", "char_vocab.json")):
+        if any((Path(folder) / name).exists() for name in TOKENIZER_FILES):
             model.tokenizer = AutoTokenizer.from_pretrained(folder)
         return model
 
@@ -126,9 +130,7 @@ class QuestionAnsweringGPT(Decoder):
         h = step(*self.embed_positions(h, positions))
         return step(*self.dropout(h, rng))
 
-    @property
-    def _blocks(self):
-        return self.layers
+    _blocks = property(attrgetter("layers"))
 
     def _head(self, h):
         return self.lm_head(h)
@@ -138,7 +140,8 @@ class QuestionAnsweringGPT(Decoder):
 
 
 def _block(config, rng):
-    C, C_head, eps, std = config.n_embd, config.n_head * config.head_dim, config.layer_norm_epsilon, config.initializer_range
+    C, C_head = config.n_embd, config.n_head * config.head_dim
+    eps, std = config.layer_norm_epsilon, config.initializer_range
     attention = MultiHeadAttention(SeparateProjections(C, C_head, rng=rng, bias=False, std=std),
                                    Linear(C_head, C, rng=rng, bias=False, std=std), config.n_head)
     mlp = MLP(C, config.n_inner, rng=rng, activation=ReLU(), bias=False, std=std)

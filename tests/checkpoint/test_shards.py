@@ -185,3 +185,10 @@ def test_a_link_within_the_folder_is_followed_and_one_out_of_it_is_not(tmp_path)
     (folder / "model-00002-of-00002.safetensors").unlink()
     (tmp_path / "outside").rename(folder / "model-00002-of-00002.safetensors")
     assert len(open_folder(tmp_path / "link")[1]) == 2
+
+
+@checks(open_folder)
+def test_a_folder_of_pickled_weights_is_told_what_to_do(tmp_path):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="pytorch_model.bin is a pickle.*convert it"):
+        open_folder(tmp_path)

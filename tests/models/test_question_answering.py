@@ -117,7 +117,7 @@ def test_an_answer_ends_with_the_context_at_the_latest():
     model.lm_head.weight.data[:, 3] = 1e-3                                   # an "a", or the first token, <pad>
     model.layers[-1].norm2.bias.data = np.ones_like(model.layers[-1].norm2.bias.data)
     assert model.answer("ab") == "a" * 9
-    assert model.answer("ab", max_new_tokens=4) == "aaaa"
+    assert model.answer("ab", max_new_tokens=4) == "aaaa" and model.answer("ab", max_new_tokens=None) == "a" * 9
     assert model.answer("") == "a" * 11
     assert model.answer("x" * 10) == "a"                                     # letters it does not know are <unk>
 
