@@ -16,7 +16,7 @@ from quiz import kinds
 
 SHARES = {                              # of a thousand questions
     kinds.first_letter: 41, kinds.last_letter: 41, kinds.length: 41, kinds.backwards: 55, kinds.order: 70,
-    kinds.parity: 42, kinds.size: 210, kinds.addition: 85, kinds.weight: 80, kinds.people: 250, kinds.neighbour: 85,
+    kinds.parity: 42, kinds.size: 210, kinds.addition: 85, kinds.weight: 30, kinds.people: 300, kinds.neighbour: 85,
 }
 
 
