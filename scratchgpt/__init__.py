@@ -25,9 +25,9 @@ from .models import (GPT2, AutoConfig, AutoModel, BigramConfig, BigramLM, GPT2Co
                      Mistral, MistralConfig, QuestionAnsweringConfig, QuestionAnsweringGPT, Qwen2, Qwen2Config, Qwen3,
                      Qwen3Config, Transformer, TransformerConfig)
 from .optim import SGD, Adam, AdamW, clip_grad_norm, grad_norm, schedule
-from .training import (Answering, Evaluation, PairData, TextData, Trainer, TrainingConfig, Translation, answers, evaluate,
-                       get_batch, load_state, load_tokens, parse_pairs, save_state, save_tokens, split_pairs,
-                       translations, windows)
+from .training import (Answering, Evaluation, PairData, TextData, Trainer, TrainingConfig, Translation, answers,
+                       evaluate, get_batch, load_state, load_tokens, parse_pairs, save_state, save_tokens,
+                       split_pairs, translations, windows)
 from .decoding import GenerationConfig, generate, greedy, sample, stream
 from .checkpoint import load_file, save_file
 from .views import next_tokens

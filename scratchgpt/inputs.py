@@ -1,6 +1,7 @@
-"""What callers hand in: lists, arrays of the host or of a device; checked once, in one way.
+"""What callers hand in: lists, arrays of the host or of a device, numbers; checked once, in one way.
 
-Before this file: `backend`, `errors`. After it: every model and every decoder means the same by ids and by a mask.
+Before this file: `backend`, `errors`. After it: every model and every decoder means the same by ids, by a mask and by a
+number of things.
 """
 
 import numpy as np
@@ -9,14 +10,16 @@ from . import backend
 
 
 def as_rows(name, rows, error):
-    """Lists and what else a caller may hand in, as an array; arrays as they are, on their device.
+    """Lists, and whatever else a caller may hand in, such as tensors of another library, as an array; arrays as they
+    are, on their device.
 
     Raises `error` naming the argument for rows of several lengths.
     """
     try:
-        return rows if hasattr(rows, "dtype") else np.asarray(rows)
+        return rows if isinstance(getattr(rows, "dtype", None), np.dtype) else np.asarray(rows)
     except ValueError:
-        raise error(f"{name} must be (B, T), all rows of one length; got rows of several: pad the shorter ones") from None
+        raise error(f"{name} must be (B, T), all rows of one length; got rows of several: "
+                    "pad the shorter ones") from None
 
 
 def as_mask(name, mask, shape, error):
@@ -29,3 +32,9 @@ def as_mask(name, mask, shape, error):
         values = f": {mask.tolist()!r:.60}" if mask.size < 100 else ""
         raise error(f"{name} must hold 0 and 1 in the shape {shape}; got {mask.dtype} {mask.shape}{values}")
     return mask.astype(np.int64)
+
+
+def check_whole(name, value, at_least, error):
+    """Raise `error` naming the argument unless `value` is an integer >= at_least; True is none."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
+        raise error(f"{name} must be an integer >= {at_least}; got {value!r:.80}")

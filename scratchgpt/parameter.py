@@ -62,7 +62,7 @@ class Parameter:
         packed parameter is frozen, because most steps are smaller than its last bit: train others beside it, or
         convert it with `astype` and set `trainable`. Raises ConfigError for another dtype.
         """
-        if dtype not in tuple(ENCODERS):
+        if not isinstance(dtype, str) or dtype not in ENCODERS:      # a dtype of NumPy equals its name
             raise ConfigError(f"weights can be packed as {' or '.join(ENCODERS)}; got {dtype!r:.80}")
         if str(self.held.dtype) != dtype:
             self.held = Packed.encode(self.data, dtype)

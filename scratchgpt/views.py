@@ -10,6 +10,7 @@ import numpy as np
 
 from . import backend, formulas
 from .errors import ConfigError, DataError
+from .inputs import as_rows, check_whole
 from .tokenizers.explain import readable
 
 
@@ -57,9 +58,8 @@ def next_tokens(model, ids, tokenizer, k=10):
     Raises ConfigError for another k, DataError for ids that are not one text.
     Source: as `formulas.log_softmax`.
     """
-    if not isinstance(k, int) or k < 1:
-        raise ConfigError(f"k must be an integer >= 1; got {k!r}")
-    ids = ids if hasattr(ids, "ndim") else np.asarray(ids)
+    check_whole("k", k, 1, ConfigError)
+    ids = as_rows("ids", ids, DataError)
     ids = ids[None] if ids.ndim == 1 else ids
     if ids.ndim != 2 or len(ids) != 1:
         raise DataError(f"ids must be one text, (T,) or (1, T); got {ids.shape}: ask for one row at a time")

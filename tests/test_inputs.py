@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from scratchgpt import backend
 from scratchgpt.errors import DataError, GenerationError
-from scratchgpt.inputs import as_mask, as_rows
+from scratchgpt.inputs import as_mask, as_rows, check_whole
 from tests.checks import checks
 from tests.strict_device import StrictBackend
 
@@ -53,3 +53,29 @@ def test_a_mask_of_any_type_becomes_integers(mask, kind):
 def test_what_is_no_mask_of_the_shape_is_one_error(mask):
     with pytest.raises(DataError, match="mask must hold 0 and 1 in the shape \\(1, 2\\)"):
         as_mask("mask", mask, (1, 2), DataError)
+
+
+class Foreign:
+    """A tensor of another library, whose dtype is none of NumPy's."""
+
+    dtype = "int64 of another library"
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([[1, 2]])
+
+
+@checks(as_rows, as_mask)
+def test_a_tensor_of_another_library_is_taken_by_its_numbers():
+    np.testing.assert_array_equal(as_rows("ids", Foreign(), DataError), [[1, 2]])
+    with pytest.raises(DataError, match="mask must hold 0 and 1"):
+        as_mask("mask", Foreign(), (1, 2), DataError)
+
+
+@checks(check_whole)
+@given(value=st.one_of(st.integers(), st.booleans(), st.floats(), st.text(), st.none()), at_least=st.integers(0, 3))
+def test_a_number_of_things_is_an_integer_and_no_truth(value, at_least):
+    if type(value) is int and value >= at_least:
+        check_whole("k", value, at_least, DataError)
+    else:
+        with pytest.raises(DataError, match=f"k must be an integer >= {at_least}; got"):
+            check_whole("k", value, at_least, DataError)

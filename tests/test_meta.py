@@ -21,7 +21,7 @@ import scratchgpt
 from tests.checks import PROVED, checks
 
 ROOT = Path(scratchgpt.__file__).parent.parent
-LONGEST_FILE, LONGEST_FUNCTION = 210, 35
+LONGEST_FILE, LONGEST_FUNCTION, LONGEST_LINE = 210, 35, 120
 MATHEMATICS = ("formulas", "layers", "models", "optim", "decoding")
 ELSEWHERE = ("benchmarks", "differential")                # tests that need more than the plain suite prove nothing here
 
@@ -111,6 +111,18 @@ def too_long(path, tree, n_lines):
     return found
 
 
+def too_wide(path, text):
+    """Lines that a page cannot hold: longer than LONGEST_LINE, in characters."""
+    return [f"{path}:{number} has {len(line)} characters" for number, line in enumerate(text.split("\n"), 1)
+            if len(line) > LONGEST_LINE]
+
+
+def unnamed(text, folder):
+    """What a text does not name of the files and folders in a folder of the package."""
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix == ".py" or (path / "__init__.py").exists()]
+    return [path.stem for path in paths if not path.stem.startswith("__") and not re.search(rf"\b{path.stem}\b", text)]
+
+
 def functions_of(tree):
     return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
@@ -176,6 +188,23 @@ def test_every_file_and_every_function_holds_one_idea():
     found = [line for path, tree in code("scratchgpt").items()
              for line in too_long(path, tree, len((ROOT / path).read_text("utf-8").splitlines()))]
     assert not found, f"more than {LONGEST_FILE} lines a file or {LONGEST_FUNCTION} a function:\n" + "\n".join(found)
+
+
+def test_every_line_fits_a_page():
+    found = [line for path in code("scratchgpt") for line in too_wide(path, (ROOT / path).read_text("utf-8"))]
+    assert not found, f"more than {LONGEST_LINE} characters:\n" + "\n".join(found)
+
+
+def test_every_folder_says_in_which_order_its_files_are_read():
+    found = {str(path.parent): unnamed(ast.get_docstring(ast.parse(path.read_text("utf-8"))), path.parent)
+             for path in (ROOT / "scratchgpt").rglob("*/__init__.py") if path.parent != ROOT / "scratchgpt"}
+    assert len(found) > 10 and not any(found.values()), {folder: names for folder, names in found.items() if names}
+
+
+def test_the_readers_road_names_every_file():
+    road = (ROOT / "README.md").read_text("utf-8").split("## The reader's road")[1].split("\n## ")[0]
+    folders = [ROOT / "scratchgpt", *(path.parent for path in (ROOT / "scratchgpt").glob("*/__init__.py"))]
+    assert [name for folder in folders for name in unnamed(road, folder)] == []
 
 
 def test_no_assert_guards_user_input():
@@ -287,6 +316,19 @@ def test_a_planted_long_function_or_file_is_found():
     assert too_long("a", long, LONGEST_FILE) == [f"a: long has {LONGEST_FUNCTION + 1} lines"]
     assert too_long("a", short, LONGEST_FILE) == []
     assert too_long("a", short, LONGEST_FILE + 1) == [f"a: {LONGEST_FILE + 1} lines"]
+
+
+def test_a_planted_wide_line_is_found_by_its_characters():
+    fits = "é" * LONGEST_LINE
+    assert too_wide("a", f"{fits}\n{fits}x\n") == [f"a:2 has {LONGEST_LINE + 1} characters"]
+
+
+def test_a_planted_file_or_folder_that_is_not_named_is_found(tmp_path):
+    (tmp_path / "inner").mkdir()
+    for name in ("inner/__init__.py", "__init__.py", "a.py", "in.py", "data.txt"):
+        (tmp_path / name).touch()
+    assert unnamed("a, then inner", tmp_path) == ["in"]
+    assert unnamed("a_b, inside", tmp_path) == ["a", "in", "inner"]
 
 
 def test_a_planted_test_that_cannot_fail_is_found():

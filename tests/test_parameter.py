@@ -119,7 +119,7 @@ def test_what_is_in_the_format_already_is_not_copied_and_other_formats_are_conve
 
 
 @checks(Parameter)
-@pytest.mark.parametrize("dtype", ["float8_e5m2", "float32", "int8", None, ["bfloat16"]])
+@pytest.mark.parametrize("dtype", ["float8_e5m2", "float32", "int8", None, ["bfloat16"], np.dtype("float16")])
 def test_another_dtype_to_stay_in_is_refused(dtype):
     with pytest.raises(ConfigError, match="packed as bfloat16 or float16; got"):
         Parameter(numbers(2)).pack(dtype)

@@ -2,5 +2,6 @@
 
     python -m scratchgpt.chapters.the_way_to_attention
 
-Before this folder: `formulas`, `layers`. After it: the reader has seen why the parts of a GPT are what they are.
+Before this folder: `formulas`, `layers`, and for its last scene `models` and `optim`. After it: the reader
+has seen why the parts of a GPT are what they are.
 """

@@ -6,6 +6,8 @@ Names are translated part by part, so that `h.3.attention.out.weight` becomes `t
 
 from dataclasses import dataclass, field
 
+LM_HEAD = "lm_head.weight"                          # files may carry it also where it is tied
+
 
 @dataclass(frozen=True)
 class Names:
@@ -35,7 +37,7 @@ GPT2 = Names(
         "mlp.up": "mlp.c_fc",
         "mlp.down": "mlp.c_proj",
     },
-    constants=(".attn.bias", ".attn.masked_bias", "lm_head.weight"),
+    constants=(".attn.bias", ".attn.masked_bias", LM_HEAD),
 )
 
 LLAMA = Names(
@@ -60,16 +62,11 @@ LLAMA = Names(
         "mlp.down": "mlp.down_proj",
         "lm_head": "lm_head",
     },
-    constants=(".rotary_emb.inv_freq", "lm_head.weight"),
+    constants=(".rotary_emb.inv_freq", LM_HEAD),
 )
 
 TABLES = {"gpt2": GPT2, "llama": LLAMA, "mistral": LLAMA, "qwen2": LLAMA, "qwen3": LLAMA}
 OURS = Names()                                      # of every other model_type
-
-
-def foreign_name(name, model_type):
-    """Our parameter's name -> the name in the field's files."""
-    return _translated(name, TABLES.get(model_type, OURS))[0]
 
 
 def to_foreign(tensors, model_type):

@@ -15,11 +15,10 @@ from ..files import atomic_write, dump_json
 from ..formulas.number_formats import ENCODERS, FORMATS, Packed
 from ..module import BLANK
 from .config_file import CONFIG_FILE
-from .names import from_foreign, to_foreign
+from .names import LM_HEAD, from_foreign, to_foreign
 from .shards import open_folder, save_shards, split
 
 MAX_SHARD_SIZE = "50GB"                                  # as transformers 5 has it
-HEAD = "lm_head.weight"                                  # as the field calls it
 REAL = {*FORMATS, "float32", "float64"}
 
 
@@ -57,7 +56,7 @@ def load_pretrained(model_class, folder, dtype="float32"):
            says; those that a file has in this format are views of it
     Raises ConfigError for another dtype, CheckpointError (files) or ConfigError (sizes) naming the file and the field.
     """
-    if dtype not in ("float32", *ENCODERS):
+    if not isinstance(dtype, str) or dtype not in ("float32", *ENCODERS):
         raise ConfigError(f"dtype must be one of float32, {', '.join(ENCODERS)}; got {dtype!r:.80}")
     config = model_class.config_class.from_pretrained(folder)
     if config.other.get("quantization_config") is not None:
@@ -85,8 +84,8 @@ def _fill(model_class, config, tensors, path):
         if strange:
             raise CheckpointError(f"weights must be real numbers, {', '.join(sorted(REAL))}; {'; '.join(strange)}")
         model.load_state_dict(ours, copy=False)
-        if HEAD in tensors and HEAD not in names:
-            _check_tied(tensors[HEAD], ours[names[0]])
+        if LM_HEAD in tensors and LM_HEAD not in names:
+            _check_tied(tensors[LM_HEAD], ours[names[0]])
     except CheckpointError as problem:
         raise CheckpointError(f"{path}: {problem}") from None
     return model
@@ -98,5 +97,6 @@ def _check_tied(head, table):
         rows = slice(None, None, max(1, tensor.shape[0] // 64))
         return Packed(tensor.bits[rows], tensor.dtype).decode() if isinstance(tensor, Packed) else tensor[rows]
     if tuple(head.shape) != tuple(table.shape) or not np.array_equal(few(head), few(table), equal_nan=True):
-        raise CheckpointError(f"{HEAD} must be the table of embeddings, to which the config ties it, and is another; where "
-                              "it has been trained apart, set tie_word_embeddings to false, else remove it from the file")
+        raise CheckpointError(f"{LM_HEAD} must be the table of embeddings, to which the config ties it, and is "
+                              "another; if trained apart, set tie_word_embeddings to false, else remove it from the "
+                              "file")

@@ -74,8 +74,8 @@ def open_folder(folder):
     if os.path.lexists(path) or not os.path.lexists(folder / INDEX_FILE):
         pickled = [name for name in PICKLED if (folder / name).exists()]
         if pickled and not path.exists():
-            raise CheckpointError(f"{folder}: weights must be in {WEIGHTS_FILE}; {pickled[0]} is a pickle, which could run "
-                                  "code: convert it with the library that wrote it")
+            raise CheckpointError(f"{folder}: weights must be in {WEIGHTS_FILE}; {pickled[0]} is a pickle, which could "
+                                  "run code: convert it with the library that wrote it")
         return path, open_file(path)[0]
     path = folder / INDEX_FILE
     weight_map, tensors = _read_index(path), {}

@@ -1,8 +1,9 @@
 """The command line: `scratchgpt train | generate | translate | answer | evaluate | inspect | tokenizer`, also as
 `python -m scratchgpt`.
 
-Before this file: `training`, `decoding`. After it: one file for each command, and here what they share. Exit codes:
-0 done, 2 a mistake of the caller's (one sentence, no traceback), 130 stopped by Ctrl-C.
+Before this folder: `training`, `decoding`. After it: one file for each command, and here what they share. Exit codes:
+0 done, 2 a mistake of the caller's (one sentence, no traceback), 130 stopped by Ctrl-C. Read in this order: arguments,
+tasks, run, train, generate, evaluate, ask, tensor_list, inspect_model, train_tokenizer, inspect_tokenizer, tokenizer.
 """
 
 import argparse

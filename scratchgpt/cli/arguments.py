@@ -1,4 +1,4 @@
-"""What the commands' options accept, and what a text file is."""
+"""What the commands' options accept, and what a text file is. Before: `errors`. After: a mistake is one sentence."""
 
 import argparse
 from pathlib import Path

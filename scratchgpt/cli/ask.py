@@ -34,9 +34,7 @@ def translate(options):
 
 def answer(options):
     """Run `answer`."""
-    model = QuestionAnsweringGPT.from_pretrained(options.model)
-    model.tokenizer = AutoTokenizer.from_pretrained(options.model)
-    _print(answers(model, _texts(options)))
+    _print(answers(QuestionAnsweringGPT.from_pretrained(options.model), _texts(options)))
 
 
 def _texts(options):

@@ -1,4 +1,7 @@
-"""`scratchgpt generate`: continue a text, letter by letter, on the terminal."""
+"""`scratchgpt generate`: continue a text, letter by letter, on the terminal.
+
+Before this file: `decoding`, `tokenizers.stream`. After it: a text is read while it is being written.
+"""
 
 import sys
 
@@ -42,7 +45,7 @@ def run(options):
     settings = {"max_new_tokens": 500, **model.generation_config.options(), **asked}
     if options.greedy:
         settings = {name: value for name, value in settings.items() if name not in shaping}
-    prompt = tokenizer(options.prompt, allowed_special="all").input_ids          # behind <bos>, if the tokenizer adds it
+    prompt = tokenizer(options.prompt, allowed_special="all").input_ids         # behind <bos>, if the tokenizer adds it
     if len(prompt) == 0:
         raise GenerationError("the prompt must hold at least one token; got an empty --prompt")
     print(options.prompt, end="", flush=True)
@@ -62,7 +65,7 @@ def load_language_model(folder):
 def write_sample(model, tokenizer, prompt, max_new_tokens, file, eos_token_id=(), **options):
     """Write what follows `prompt` (T,) to `file` as it is generated, without what ends it, and a line break.
 
-    A model's table may be longer than the vocabulary, to have a round size: what is beyond has no text, and writes none.
+    A model's table may be longer than the vocabulary, to have a round size: what is beyond has no text.
     """
     decoder = StreamDecoder(tokenizer)
     prompt = np.asarray(prompt)[None]

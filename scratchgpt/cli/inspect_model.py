@@ -11,12 +11,12 @@ from ..checkpoint.config_file import CONFIG_FILE, read_config
 from ..checkpoint.safetensors import open_file
 from ..checkpoint.shards import open_folder
 from ..errors import ConfigError
-from ..models import AutoModel, LanguageModel
 from ..models.auto import MODELS
 from ..plots.figure import new_figure
 from ..tokenizers import AutoTokenizer
 from ..views import next_tokens, token_labels
 from .arguments import whole
+from .generate import load_language_model
 from .inspect_tokenizer import print_lines
 from .tensor_list import BUFFERS, EMBEDDINGS, HEAD, OTHER, group_tensors, printable
 
@@ -52,12 +52,9 @@ def run(options):
         return
     if options.out is not None:
         new_figure(options.out)                    # a wrong name, or no matplotlib: said before the model is read
-    tokenizer, model = AutoTokenizer.from_pretrained(options.model), AutoModel.from_pretrained(options.model)
-    if not isinstance(model, LanguageModel):
-        raise ConfigError(f"a text is continued by a language model; {options.model} holds a {type(model).__name__}, "
-                          "which needs a source text and a target")
+    tokenizer, model = AutoTokenizer.from_pretrained(options.model), load_language_model(options.model)
     text = options.next if options.attention is None else options.attention
-    ids = tokenizer(text).input_ids                                              # behind <bos>, if the tokenizer adds it
+    ids = tokenizer(text, allowed_special="all").input_ids                      # behind <bos>, if the tokenizer adds it
     if len(ids) == 0:
         raise ConfigError("the text must hold at least one token; got an empty one")
     (draw_attention if options.next is None else show_next)(model, tokenizer, ids, options)

@@ -8,7 +8,7 @@ import math
 import re
 from typing import NamedTuple
 
-from ..checkpoint.names import OURS, TABLES
+from ..checkpoint.names import LM_HEAD, OURS, TABLES
 
 # the first line that fits names the part; a name is matched component by component: transformer . h . 0 . ln_1 . weight
 PARTS = {"norms": re.compile(r"ln\d*|ln_.*|.*_ln|.*norm(\d*|_f)"),
@@ -37,7 +37,7 @@ def part_of(name, model_type=None):
 
     name        as the file has it        model_type  of the config, whose files may carry constants: the buffers
     """
-    constants = [end for end in TABLES.get(model_type, OURS).constants if end != "lm_head.weight"]
+    constants = [end for end in TABLES.get(model_type, OURS).constants if end != LM_HEAD]
     if name.endswith(tuple(constants)):
         return BUFFERS
     components = name.lower().split(".")

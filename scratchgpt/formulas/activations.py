@@ -1,7 +1,7 @@
 """The nonlinearities: ReLU, GELU in both of its forms, SiLU, and the gate made of it.
 
-Before this file: `error_function`. After it: the one place in a GPT where it is not linear in each token, and its slopes.
-All are element-wise and keep the dtype; complex inputs are branched on their real part, for the gradient checks.
+Before this file: `error_function`. After it: the one place in a GPT where it is not linear in each token, and its
+slopes. All are element-wise and keep the dtype; complex inputs are branched on their real part, for gradient checks.
 """
 
 import math

@@ -86,7 +86,7 @@ def _groups(a, K):
 
 
 def _side_by_side(tile):
-    """(..., G, tile, D) -> (..., G tile, D): the queries of a group's heads as rows of one matrix; a view where G = 1."""
+    """(..., G, tile, D) -> (..., G tile, D): a group's queries as rows of one matrix; a view where G = 1."""
     return tile.reshape(*tile.shape[:-3], tile.shape[-3] * tile.shape[-2], tile.shape[-1])
 
 

@@ -15,7 +15,7 @@ from .linear import rows, sum_rows
 def _check(x, *weights):
     for w in weights:
         if w.shape != x.shape[-1:]:
-            raise ConfigError(f"a gain or bias must have the shape (C,) of x's last axis; got {w.shape} for x {x.shape}")
+            raise ConfigError(f"a gain or bias must be (C,), as long as x's last axis; got {w.shape} for x {x.shape}")
 
 
 def _mean(x):

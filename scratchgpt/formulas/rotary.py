@@ -75,7 +75,8 @@ def yarn_frequencies(w, theta, factor, trained, beta_fast=32.0, beta_slow=1.0, t
     Source: Peng et al. 2023, arXiv:2309.00071, section 3.2; the ramp over i, not over turns, as its code has it.
     """
     D = 2 * len(w)
-    low, high = (D * math.log(trained / (2 * math.pi * beta)) / (2 * math.log(theta)) for beta in (beta_fast, beta_slow))
+    low, high = (D * math.log(trained / (2 * math.pi * beta)) / (2 * math.log(theta))
+                 for beta in (beta_fast, beta_slow))
     if truncate:
         low, high = math.floor(low), math.ceil(high)
     low, high = max(low, 0), min(high, D - 1)
@@ -86,7 +87,8 @@ def yarn_frequencies(w, theta, factor, trained, beta_fast=32.0, beta_slow=1.0, t
 def yarn_attention_factor(factor, mscale=None, mscale_all_dim=None):
     """By how much YaRN lengthens queries and keys, so that attention over a longer text stays as sharp.
 
-        a = s(factor, 1), or s(factor, mscale) / s(factor, mscale_all_dim)      s(f, m) = 0.1 m ln f + 1 for f > 1, else 1
+        a = s(factor, 1), or s(factor, mscale) / s(factor, mscale_all_dim)
+        s(f, m) = 0.1 m ln f + 1 for f > 1, else 1
 
     factor, mscale, mscale_all_dim are dimensionless; returns a float
     Source: Peng et al. 2023, arXiv:2309.00071, equation 22; the two scales, DeepSeek-AI 2024, arXiv:2405.04434.

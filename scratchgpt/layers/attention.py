@@ -50,6 +50,8 @@ class MultiHeadAttention(Module):
         maps      a list that receives the probabilities (B, H, T, S), for whoever wants to look
         returns y (B, T, C); backward(dy) returns dx, or (dx, dmemory). What a cache held before is a constant.
         """
+        if memory is not None and rotation is not None:
+            raise ConfigError("a rotation turns by positions in one text; leave it out where a memory is given")
         options = {"mask": mask, "causal": causal, "window": self.window if causal else None, "rng": rng, "maps": maps}
         if memory is not None and cache is not None and cache.length:
             return self._read_memory(x, cache, options)
@@ -74,9 +76,10 @@ class MultiHeadAttention(Module):
         return y, backward
 
     def _read_memory(self, x, cache, options):
-        q, q_back = self.project.q(x)
-        o, attend_back = self.attend(_heads(q, self.n_head).swapaxes(1, 2), *cache.kept(), **options)
-        y, out_back = self.out(_merge(o))
+        """Cross-attention to a memory whose keys and values are in the cache."""
+        q, q_back = self.project.queries(x)                                     # step 1, for queries only
+        o, attend_back = self.attend(_heads(q, self.n_head).swapaxes(1, 2), *cache.kept(), **options)       # step 3
+        y, out_back = self.out(_merge(o))                                       # step 4
 
         def backward(dy):
             dq, _, _ = attend_back(_heads(out_back(dy), self.n_head).swapaxes(1, 2))

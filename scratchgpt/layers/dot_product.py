@@ -1,4 +1,7 @@
-"""Scaled dot-product attention as a module. Before: `formulas.attention`, `flash_attention`. After: which form runs when."""
+"""Scaled dot-product attention as a module.
+
+Before this file: `formulas.attention`, `formulas.flash_attention`. After it: which of their forms runs when.
+"""
 
 from .. import formulas
 from ..module import Module

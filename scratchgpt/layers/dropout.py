@@ -1,5 +1,7 @@
 """Dropout as a module. Before: `formulas.dropout`. After: why there is no train and no eval mode in this package."""
 
+import numpy as np
+
 from .. import formulas
 from ..errors import ConfigError
 from ..module import Module
@@ -18,7 +20,10 @@ class Dropout(Module):
         self.p = p
 
     def mask(self, shape, rng, like):
-        """Which values stay, booleans (shape); None where nothing is dropped."""
+        """Which values stay, booleans (shape); None where nothing is dropped. Raises ConfigError for another rng."""
+        if rng is not None and not isinstance(rng, np.random.Generator):
+            raise ConfigError("dropout draws from a numpy.random.Generator, or drops nothing for None; "
+                              f"got rng={rng!r:.80}, pass np.random.default_rng(seed)")
         return None if rng is None or self.p == 0 else formulas.dropout_mask(shape, self.p, rng, like)
 
     def forward(self, x, rng=None):

@@ -1,4 +1,4 @@
-"""Tables of vectors, for tokens and for positions. Before: `layers.linear`. After: how ids become a (B, T, C) stream."""
+"""Tables of vectors, for tokens and for positions. Before: `linear`. After: how ids become a (B, T, C) stream."""
 
 from .. import formulas
 from ..errors import ConfigError

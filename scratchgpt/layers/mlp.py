@@ -1,4 +1,4 @@
-"""The feed-forward half of a block, plain and gated. Before: `linear`, `activation`. After: where most parameters are."""
+"""The other half of a block, plain and gated. Before: `linear`, `activation`. After: where most parameters are."""
 
 from .. import formulas
 from ..module import Module

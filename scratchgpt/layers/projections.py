@@ -57,6 +57,10 @@ class SeparateProjections(Module):
             return dx + dsource if memory is None else (dx, dsource)
         return (q, k, v), backward
 
+    def queries(self, x):
+        """q alone, for a memory whose k and v are there already: x (B, T, C) -> q (B, T, C_head)."""
+        return self.q(x)
+
 
 class NormedProjections(Module):
     """Projections whose queries and keys are normed head by head, so that no score can outgrow sqrt(D).
@@ -77,6 +81,12 @@ class NormedProjections(Module):
         q, q_back = _by_heads(self.q_norm, q)
         k, k_back = _by_heads(self.k_norm, k)
         return (q, k, v), lambda dq, dk, dv: project_back(q_back(dq), k_back(dk), dv)
+
+    def queries(self, x):
+        """As `project`: x (B, T, C) -> q (B, T, H D)."""
+        q, project_back = self.project.queries(x)
+        q, q_back = _by_heads(self.q_norm, q)
+        return q, lambda dq: project_back(q_back(dq))
 
 
 def _by_heads(norm, x):

@@ -1,21 +1,46 @@
-"""Rotary positions as a part of a model. Before: `formulas.rotary`. After: which stretching a config asks for, and where."""
+"""Rotary positions as a part of a model.
+
+Before this file: `formulas.rotary`. After it: the reader knows what a config's rope_parameters ask for.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import formulas
 from ..errors import ConfigError
 
+TRAINED = "original_max_position_embeddings"             # the longest text of the training, before it was stretched
 
-# rope_type: what it makes of the frequencies w, by the parameters p of a config and the longest text of the training
-STRETCHES = {
-    "default": lambda w, p, trained: w,
-    "linear": lambda w, p, trained: formulas.linear_frequencies(w, p["factor"]),
-    "dynamic": lambda w, p, trained: w,                     # up to the longest text of the training; beyond, see __call__
-    "llama3": lambda w, p, trained: formulas.llama3_frequencies(w, p["factor"], p["low_freq_factor"],
-                                                                p["high_freq_factor"], trained),
-    "yarn": lambda w, p, trained: formulas.yarn_frequencies(w, p["rope_theta"], p["factor"], trained,
-                                                            p.get("beta_fast", 32), p.get("beta_slow", 1),
-                                                            p.get("truncate", True)),
+
+class RopeType(NamedTuple):
+    """A way to stretch the angles of long texts.
+
+        w' = frequencies(w, p, trained)
+
+    needs, may_have  keys of rope_parameters, besides rope_theta
+    w, w'            (D/2,), radians per position        p  rope_parameters        trained  in tokens
+    Source: as `formulas.rotary` says of each.
+    """
+
+    needs: tuple
+    may_have: tuple
+    frequencies: Callable
+
+
+ROPE_TYPES = {
+    "default": RopeType((), (), lambda w, p, trained: w),
+    "linear": RopeType(("factor",), (), lambda w, p, trained: formulas.linear_frequencies(w, p["factor"])),
+    "dynamic": RopeType(("factor",), (), lambda w, p, trained: w),         # of texts that are longer, see __call__
+    "llama3": RopeType(("factor", "low_freq_factor", "high_freq_factor", TRAINED), (),
+                       lambda w, p, trained: formulas.llama3_frequencies(
+                           w, p["factor"], p["low_freq_factor"], p["high_freq_factor"], trained)),
+    "yarn": RopeType(("factor", TRAINED),
+                     ("attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"),
+                     lambda w, p, trained: formulas.yarn_frequencies(
+                         w, p["rope_theta"], p["factor"], trained, p.get("beta_fast", 32), p.get("beta_slow", 1),
+                         p.get("truncate", True))),
 }
 
 
@@ -33,8 +58,8 @@ class RotaryPositions:
         if D % 2:
             raise ConfigError(f"rotary positions turn pairs of channels: a head's must be even; got head_dim={D}")
         p, self.D, self.parameters, self.max_positions = parameters, D, parameters, max_positions
-        trained = p.get("original_max_position_embeddings", max_positions)
-        self.w = STRETCHES[p["rope_type"]](formulas.rotary_frequencies(D, p["rope_theta"]), p, trained)
+        w = formulas.rotary_frequencies(D, p["rope_theta"])
+        self.w = ROPE_TYPES[p["rope_type"]].frequencies(w, p, p.get(TRAINED, max_positions))
         self.scale = 1.0
         if p["rope_type"] == "yarn":
             self.scale = p.get("attention_factor") or formulas.yarn_attention_factor(p["factor"], p.get("mscale"),

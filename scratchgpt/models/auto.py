@@ -18,9 +18,12 @@ MODELS = {model.config_class.model_type: model
 
 
 class AutoConfig:
-    """config = f(folder): the config that a folder's config.json describes, read without its weights.
+    """The config that a folder's config.json describes, read without its weights.
 
-    Source: Wolf et al. 2019, arXiv:1910.03771, for choosing by `model_type`; sizes are in numbers of tokens and channels.
+        config = MODELS[model_type].config_class.from_pretrained(folder)
+
+    Its num_parameters, times 4 bytes, is what the weights would take.
+    Source: Wolf et al. 2019, arXiv:1910.03771, for choosing by `model_type`.
     """
 
     @staticmethod
@@ -30,19 +33,22 @@ class AutoConfig:
 
 
 class AutoModel:
-    """model = f(folder): the model that a folder holds, of whichever architecture, as its class's own from_pretrained.
+    """The model that a folder holds, of whichever architecture.
 
-    Source: Wolf et al. 2019, arXiv:1910.03771, for choosing by `model_type`; ids are (B, T) for every model.
+        model = MODELS[model_type].from_pretrained(folder)
+
+    Source: Wolf et al. 2019, arXiv:1910.03771, for choosing by `model_type`.
     """
 
     @staticmethod
     def from_pretrained(folder, dtype="float32"):
-        """The model in `folder`, its weights held as `dtype`; errors as `load_pretrained`."""
+        """The model in `folder`, its weights held as `dtype`, in 4 or 2 bytes each; errors as `load_pretrained`."""
         return _model_class(folder).from_pretrained(folder, dtype=dtype)
 
 
 def _model_class(folder):
     path, values = read_config(folder)
     if values.get("model_type") not in tuple(MODELS):
-        raise CheckpointError(f"{path}: model_type must be one of {', '.join(MODELS)}; got {values.get('model_type')!r:.80}")
+        raise CheckpointError(f"{path}: model_type must be one of {', '.join(MODELS)}; "
+                              f"got {values.get('model_type')!r:.80}")
     return MODELS[values["model_type"]]

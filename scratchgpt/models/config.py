@@ -45,10 +45,9 @@ class ModelConfig:
         """
         values = cls._modern(dict(values))
         for key, allowed in cls.FIXED.items():
-            if key in values and not any(values[key] is one or type(values[key]) is type(one) and values[key] == one
-                                         for one in allowed):
+            if key in values and not any(type(values[key]) is type(one) and values[key] == one for one in allowed):
                 raise ConfigError(f"{key} must be {' or '.join(map(repr, allowed))} here; got {values[key]!r:.80}")
-        known = {field.name for field in fields(cls)} - {"other"}
+        known = {one.name for one in fields(cls)} - {"other"}
         needed = {one.name for one in fields(cls) if one.default is one.default_factory is MISSING}
         if needed - values.keys():
             raise ConfigError(f"{' and '.join(sorted(needed - values.keys()))} must be given; there is no default")
@@ -61,7 +60,8 @@ class ModelConfig:
         """The config in a folder. Raises CheckpointError or ConfigError naming the file and the key."""
         path, values = read_config(folder)
         if values.get("model_type") != cls.model_type:
-            raise CheckpointError(f"{path}: model_type must be {cls.model_type!r}; got {values.get('model_type')!r:.80}")
+            raise CheckpointError(f"{path}: model_type must be {cls.model_type!r}; "
+                                  f"got {values.get('model_type')!r:.80}")
         try:
             return cls.from_dict(values)
         except (TypeError, KeyError, ConfigError) as problem:
@@ -78,6 +78,22 @@ class ModelConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not at_least <= value < 1 << 31:
                 raise ConfigError(f"{name} must be an integer from {at_least} to 2^31 - 1; got {value!r:.80}")
+
+    def _check_whole_or_none(self, *names):
+        self._check_whole(*(name for name in names if getattr(self, name) is not None))
+
+    def _check_tokens(self, vocab_size, *names):
+        """Ids of tokens, in a vocabulary of this size."""
+        self._check_whole(*names, at_least=0)
+        for name in names:
+            if getattr(self, name) >= vocab_size:
+                raise ConfigError(f"{name} must be a token, below a vocabulary of {vocab_size}; "
+                                  f"got {getattr(self, name)}")
+
+    def _check_pad_is_not(self, *names):
+        if self.pad_token_id in [getattr(self, name) for name in names]:
+            raise ConfigError(f"pad_token_id must not be {' or '.join(names)}, since pads are never looked at; "
+                              f"got {self.pad_token_id} for both")
 
     def _check_flags(self, *names):
         for name in names:

@@ -1,7 +1,7 @@
 """The decoder: an embedding, a stack of causal blocks, a head. Every GPT, Llama and Qwen is one of these.
 
-Before this file: `layers.block`, `language_model`. After it: how ids become hidden states, with padding, with a cache and
-with whoever wants to look on; a model file names its parts.
+Before this file: `layers.block`, `language_model`. After it: how ids become hidden states, with padding, with a cache
+and with whoever wants to look on; a model file names its parts.
 """
 
 import numpy as np

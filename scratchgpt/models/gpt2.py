@@ -5,6 +5,7 @@ Before this file: `decoder`. After it: the whole of a GPT on one page.
 
 import math
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import ClassVar
 
 from ..errors import ConfigError
@@ -44,8 +45,8 @@ class GPT2Config(ModelConfig):
                              "add_cross_attention": (False,), "tie_word_embeddings": (True,)}
 
     def __post_init__(self):
-        self._check_whole("vocab_size", "n_positions", "n_embd", "n_layer", "n_head",
-                          *(() if self.n_inner is None else ("n_inner",)))
+        self._check_whole("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
+        self._check_whole_or_none("n_inner")
         self._check_divides("n_head", "n_embd")
         self._check_choice("activation_function", ACTIVATIONS)
         self._check_positive("layer_norm_epsilon")
@@ -99,13 +100,7 @@ class GPT2(Decoder):
         h = step(*self.wpe(h, positions))
         return step(*self.dropout(h, rng))
 
-    @property
-    def _blocks(self):
-        return self.h
-
-    @property
-    def _norm(self):
-        return self.ln_f
+    _blocks, _norm = property(attrgetter("h")), property(attrgetter("ln_f"))
 
     def _head(self, h):
         return self.wte.unembed(h)

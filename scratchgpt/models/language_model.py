@@ -28,7 +28,7 @@ class LanguageModel(PretrainedModel):
         _head(h) -> logits, backward         (..., C) -> (..., V)
         _vocabulary() -> [(Parameter, axes)] the parameters that have an entry for each token, and the axes it is on
 
-    and the attributes `config` (with `vocab_size`), `n_positions` (the longest text that it can read, None for unbounded)
+    and the attributes `config` (with `vocab_size`), `n_positions` (the longest text that it can read, None for any)
     and `context` (the longest that it was made for). In every call
 
         attention_mask   (B, T) of 1 for tokens and 0 for pads, on either side; None: no pads. With a cache (B, S),
@@ -63,8 +63,8 @@ class LanguageModel(PretrainedModel):
     def loss(self, ids, targets, attention_mask=None, rng=None, ignore_index=-100, label_smoothing=0.0):
         """Mean cross-entropy of the targets that count, in nats per token.
 
-        ids, targets (B, T); the target of ids[:, t] is usually ids[:, t + 1]. The target of a pad, and one that is a pad,
-        should be ignore_index. Others as in `cross_entropy`.
+        ids, targets (B, T); the target of ids[:, t] is usually ids[:, t + 1]. The target of a pad, and one that is a
+        pad, should be ignore_index. Others as in `cross_entropy`.
         returns loss () and backward(dloss=1.0), which adds d(dloss * loss) to every `Parameter.grad`
         """
         logits, logits_back = self.forward(ids, attention_mask, rng)
@@ -137,7 +137,7 @@ class LanguageModel(PretrainedModel):
             resized.append((parameter, array))
         for parameter, array in resized:
             parameter.data = array
-            parameter.grad = parameter._spare = None
+            parameter.forget_grad()
         self.config = config
 
     def check_ids(self, ids, past=0):

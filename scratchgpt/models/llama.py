@@ -4,6 +4,8 @@ Before this file: `gpt2`, `llama_config`, `layers.projections`, `layers.rotary`.
 norms without a mean, positions as turns of queries and keys, heads that share their keys, and a gated MLP.
 """
 
+from operator import attrgetter
+
 from ..layers import (Block, Checkpoint, Dropout, Embedding, GatedMLP, Linear, MultiHeadAttention, RMSNorm,
                       RotaryPositions, SeparateProjections)
 from .decoder import Decoder
@@ -18,8 +20,8 @@ class Llama(Decoder):
     W_head = E^T where the head is tied. Weights start from N(0, 0.02^2), biases from 0, gains from 1.
     A text has no longest length; the model was made for `context` tokens. With the dynamic type of rotary positions the
     angles depend on the length of the text once it passes that: keys that a cache holds stay as they were turned.
-    Keeps the ids, the turns cos and sin (B, T, D/2), the input and the output of the last norm, and what its blocks keep;
-    with `checkpoint_activations` of each block only its input.
+    Keeps the ids, the turns cos and sin (B, T, D/2), the input and the output of the last norm, and what its blocks
+    keep; with `checkpoint_activations` of each block only its input.
     Source: Touvron et al. 2023, arXiv:2302.13971, section 2.2; Llama Team 2024, arXiv:2407.21783, section 3.2.
     """
 
@@ -62,13 +64,7 @@ class Llama(Decoder):
     def _rotate(self, positions, like):
         return self.rotary(positions, like)
 
-    @property
-    def _blocks(self):
-        return self.layers
-
-    @property
-    def _norm(self):
-        return self.norm
+    _blocks, _norm = property(attrgetter("layers")), property(attrgetter("norm"))
 
     def _head(self, h):
         return self.embed_tokens.unembed(h) if self.lm_head is None else self.lm_head(h)

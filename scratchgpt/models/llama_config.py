@@ -1,24 +1,17 @@
 """The sizes of the Llama family, in the words of transformers 4 and 5.
 
-Before this file: `config`. After it: which keys of a config.json decide what such a model computes.
+Before this file: `config`, `layers.rotary`. After it: which keys of a config.json decide what such a model computes.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import ConfigError
+from ..layers.rotary import ROPE_TYPES, TRAINED
 from .config import ModelConfig
 
-THETA, TRAINED = 10_000.0, "original_max_position_embeddings"
-# rope_type: the keys that it needs, besides rope_theta, and those that it may have
-ROPE_KEYS = {
-    "default": ((), ()),
-    "linear": (("factor",), ()),
-    "dynamic": (("factor",), ()),
-    "llama3": (("factor", "low_freq_factor", "high_freq_factor", TRAINED), ()),
-    "yarn": (("factor", TRAINED),
-             ("attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate")),
-}
+THETA = 10_000.0
+ROPE_KEYS = {"rope_type", "rope_theta", *(key for kind in ROPE_TYPES.values() for key in kind.needs + kind.may_have)}
 
 
 @dataclass(frozen=True)
@@ -114,7 +107,8 @@ class LlamaConfig(ModelConfig):
         if not isinstance(given, dict):
             raise ConfigError(f"rope_parameters must be an object; got {given!r:.80}")
         rope = {"rope_theta": theta, **{key: value for key, value in given.items() if value is not None}}
-        if values.get(TRAINED) is not None and rope.get("rope_type", rope.get("type")) in ("llama3", "yarn"):
+        stretched = [name for name, kind in ROPE_TYPES.items() if TRAINED in kind.needs]
+        if values.get(TRAINED) is not None and rope.get("rope_type", rope.get("type")) in stretched:
             rope[TRAINED] = values.pop(TRAINED)
         part = values.pop("partial_rotary_factor", None)
         return {**values, "rope_parameters": rope if part is None else {"partial_rotary_factor": part, **rope}}
@@ -128,20 +122,20 @@ def _rope(given, config):
     kind = rope.pop("type", "default")
     rope = {"rope_type": kind, "rope_theta": THETA, **rope}
     kind = rope["rope_type"]
-    if not isinstance(kind, str) or kind not in ROPE_KEYS:
-        raise ConfigError(f"rope_parameters: rope_type must be one of {', '.join(ROPE_KEYS)}; got {kind!r:.80}")
-    needed, optional = ROPE_KEYS[kind]
-    if TRAINED in needed:
+    if not isinstance(kind, str) or kind not in ROPE_TYPES:
+        raise ConfigError(f"rope_parameters: rope_type must be one of {', '.join(ROPE_TYPES)}; got {kind!r:.80}")
+    needs = ROPE_TYPES[kind].needs
+    if TRAINED in needs:
         rope.setdefault(TRAINED, config.max_position_embeddings)
     if rope.get("partial_rotary_factor") in (1, 1.0):
         del rope["partial_rotary_factor"]
-    for key in needed:
+    for key in needs:
         if key not in rope:
-            raise ConfigError(f"rope_parameters: the type {kind} needs {key}; got {', '.join(map(str, given)) or 'none'}"[:300])
-    known = {"rope_type", "rope_theta", *(key for keys in ROPE_KEYS.values() for group in keys for key in group)}
+            keys = ", ".join(map(str, given)) or "none"
+            raise ConfigError(f"rope_parameters: the type {kind} needs {key}; got {keys:.200}")
     for key, value in rope.items():
-        if key not in known:
-            raise ConfigError(f"rope_parameters: {key[:80]} is not supported; got {value!r:.80}")
+        if key not in ROPE_KEYS:
+            raise ConfigError(f"rope_parameters: {key!s:.80} is not supported; got {value!r:.80}")
         if key == "truncate" and not isinstance(value, bool):
             raise ConfigError(f"rope_parameters: truncate must be true or false; got {value!r:.80}")
         number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,4 +1,7 @@
-"""Mistral: a Llama that looks back over a window. Before: `llama`. After: L layers of a window W reach back L (W - 1)."""
+"""Mistral: a Llama that looks back over a window.
+
+Before this file: `llama`. After it: L layers with a window of W tokens reach back over L (W - 1).
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,8 +24,7 @@ class MistralConfig(LlamaConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.sliding_window is not None:
-            self._check_whole("sliding_window")
+        self._check_whole_or_none("sliding_window")
 
     @property
     def windows(self):

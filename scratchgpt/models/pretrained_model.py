@@ -15,11 +15,8 @@ from ..module import Module
 class PretrainedModel(Module):
     """A model y = f(x; w), x being ids (B, T): its config says which f, its parameters w what it has learned.
 
-    Subclasses name `config_class` and set `config`; their constructor is (config, *, rng). `generation_config` holds the
-    defaults for decoding that came with a folder; they act where they are asked for:
-
-        generate(model, ids, rng=rng, **model.generation_config.options())
-
+    Subclasses name `config_class` and set `config`; their constructor is (config, *, rng). `generation_config` holds
+    the defaults for decoding that came with a folder; they act where they are asked for, as `GenerationConfig` shows.
     Source: Wolf et al. 2019, arXiv:1910.03771, for the folder that holds both.
     """
 
@@ -69,7 +66,7 @@ class PretrainedModel(Module):
         if ids.dtype.kind not in "iu" or (ids.ndim != 2 if shape is None else ids.shape != shape):
             wanted = "(B, T)" if shape is None else f"of the shape {shape}"
             raise DataError(f"{name} must be integers {wanted}; got {ids.dtype} {ids.shape}")
-        host = backend.to_host(ids)                    # out-of-range ids would wrap: negative ones, on a GPU all of them
+        host = backend.to_host(ids)                   # out-of-range ids would wrap: negative ones, on a GPU all of them
         outside = (host < 0) | (host >= vocab_size)
         if ignore_index is not None:
             outside &= host != ignore_index

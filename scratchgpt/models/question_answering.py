@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..decoding import generate
-from ..errors import ConfigError, GenerationError
+from ..errors import GenerationError
 from ..layers import (MLP, Checkpoint, Dropout, Embedding, LayerNorm, LearnedPositions, Linear, MultiHeadAttention,
                       PostNormBlock, ReLU, SeparateProjections)
 from ..tokenizers import AutoTokenizer
@@ -48,10 +48,8 @@ class QuestionAnsweringConfig(ModelConfig):
 
     def __post_init__(self):
         self._check_whole("vocab_size", "n_positions", "n_embd", "n_head", "head_dim", "n_inner", "n_layer")
-        self._check_whole("pad_token_id", "sep_token_id", at_least=0)
-        if self.pad_token_id == self.sep_token_id or max(self.pad_token_id, self.sep_token_id) >= self.vocab_size:
-            raise ConfigError("pad_token_id and sep_token_id must be two tokens below vocab_size; "
-                              f"got {self.pad_token_id} and {self.sep_token_id}, vocab_size={self.vocab_size}")
+        self._check_tokens(self.vocab_size, "pad_token_id", "sep_token_id")
+        self._check_pad_is_not("sep_token_id")
         self._check_positive("layer_norm_epsilon")
         self._check_at_least_zero("initializer_range")
         self._check_dropout("dropout")

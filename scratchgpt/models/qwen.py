@@ -11,7 +11,7 @@ from ..layers import NormedProjections, RMSNorm
 from .llama import Llama
 from .llama_config import LlamaConfig
 
-KINDS = {"full_attention": False, "sliding_attention": True}         # whether a layer has a window
+FULL, SLIDING = KINDS = "full_attention", "sliding_attention"        # what a layer's attention may be
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,12 @@ class Qwen2Config(LlamaConfig):
         self._check_whole("max_window_layers", at_least=0)
         if not self.use_sliding_window:
             object.__setattr__(self, "sliding_window", None)
-        if self.sliding_window is not None:
-            self._check_whole("sliding_window")
+        self._check_whole_or_none("sliding_window")
         L, types = self.num_hidden_layers, self.layer_types
         if types is None and L <= 1 << 16:
-            slides = [self.sliding_window is not None and i >= self.max_window_layers for i in range(L)]
-            types = [kind for slide in slides for kind in KINDS if KINDS[kind] == slide]
-        if not isinstance(types, (list, tuple)) or len(types) != L or not all(kind in KINDS for kind in map(str, types)):
+            full = L if self.sliding_window is None else min(self.max_window_layers, L)
+            types = [FULL] * full + [SLIDING] * (L - full)
+        if not isinstance(types, (list, tuple)) or len(types) != L or not all(kind in KINDS for kind in types):
             raise ConfigError(f"layer_types must say {' or '.join(KINDS)} of each of num_hidden_layers={L} layers; "
                               f"got {types!r:.80}")
         object.__setattr__(self, "layer_types", tuple(types))
@@ -58,7 +57,7 @@ class Qwen2Config(LlamaConfig):
     @property
     def windows(self):
         """The window where layer_types has one."""
-        return tuple(self.sliding_window if KINDS[kind] else None for kind in self.layer_types)
+        return tuple(self.sliding_window if kind == SLIDING else None for kind in self.layer_types)
 
 
 class Qwen2(Llama):

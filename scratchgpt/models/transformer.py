@@ -44,8 +44,8 @@ class TransformerConfig(ModelConfig):
 
     def __post_init__(self):
         self._check_whole("src_vocab_size", "tgt_vocab_size", "d_model", "nhead", "num_encoder_layers",
-                          "num_decoder_layers", "dim_feedforward",
-                          *(() if self.max_length is None else ("max_length",)))
+                          "num_decoder_layers", "dim_feedforward")
+        self._check_whole_or_none("max_length")
         self._check_divides("nhead", "d_model")
         if self.d_model % 2:
             raise ConfigError(f"d_model must be even, waves being pairs of sine and cosine; got d_model={self.d_model}")
@@ -56,18 +56,9 @@ class TransformerConfig(ModelConfig):
         if self.share_embeddings and self.src_vocab_size != self.tgt_vocab_size:
             raise ConfigError("share_embeddings needs one vocabulary: src_vocab_size must be tgt_vocab_size; "
                               f"got {self.src_vocab_size} and {self.tgt_vocab_size}")
-        self._check_special_tokens()
-
-    def _check_special_tokens(self):
-        self._check_whole("pad_token_id", "bos_token_id", "eos_token_id", at_least=0)
-        smallest = min(self.src_vocab_size, self.tgt_vocab_size)
-        for name, size in (("pad_token_id", smallest), ("bos_token_id", self.tgt_vocab_size),
-                           ("eos_token_id", self.tgt_vocab_size)):
-            if getattr(self, name) >= size:
-                raise ConfigError(f"{name} must be a token, below a vocabulary of {size}; got {getattr(self, name)}")
-        if self.pad_token_id in (self.bos_token_id, self.eos_token_id):
-            raise ConfigError("pad_token_id must not be bos_token_id or eos_token_id, since pads are never looked at; "
-                              f"got {self.pad_token_id}, {self.bos_token_id} and {self.eos_token_id}")
+        self._check_tokens(min(self.src_vocab_size, self.tgt_vocab_size), "pad_token_id")
+        self._check_tokens(self.tgt_vocab_size, "bos_token_id", "eos_token_id")
+        self._check_pad_is_not("bos_token_id", "eos_token_id")
 
     @property
     def vocab_size(self):

@@ -34,11 +34,11 @@ class Optimizer:
     def __init__(self, parameters, lr, weight_decay=0.0, decays=decays_matrices):
         self.parameters = [p for p in parameters if p.trainable]
         if not self.parameters:
-            raise ConfigError("an optimizer needs at least one trainable parameter; got none: set `trainable`, and convert "
-                              "packed weights with `astype` first")
+            raise ConfigError("an optimizer needs at least one trainable parameter; got none: set `trainable`, and "
+                              "convert packed weights with `astype` first")
         if any(p.packed_as for p in self.parameters):
-            raise ConfigError("packed weights do not learn, as most steps are smaller than their last bit; got one with "
-                              "trainable=True: convert it with `astype` first")
+            raise ConfigError("packed weights do not learn, as most steps are smaller than their last bit; got one "
+                              "with trainable=True: convert it with `astype` first")
         if not lr >= 0 or not weight_decay >= 0:
             raise ConfigError(f"lr and weight_decay must be >= 0; got lr={lr}, weight_decay={weight_decay}")
         self.lr, self.steps = lr, 0
@@ -52,8 +52,8 @@ class Optimizer:
         """
         for p, averages in zip(self.parameters, self.state):
             if any(average.shape != p.shape for average in averages.values()):
-                raise ConfigError("running averages must have the shape of their parameter; "
-                                  f"got {p.shape} for one that had another; make a new optimizer after resize_embedding")
+                raise ConfigError("running averages must have the shape of their parameter; got "
+                                  f"{p.shape} for one that had another; make a new optimizer after resize_embedding")
         self.steps += 1
         for p, averages, weight_decay in zip(self.parameters, self.state, self.weight_decays):
             if p.grad is not None:

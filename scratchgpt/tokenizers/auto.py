@@ -33,8 +33,8 @@ class AutoTokenizer:
         folder = Path(folder)
         if not folder.is_dir():
             raise TokenizerError(f"{folder}: must be a folder with a tokenizer's files; there is none")
-        names = {name for name in (CHARACTERS, bpe_files.TOKENIZER, bpe_files.VOCAB, bpe_files.MERGES, "tokenizer.model")
-                 if (folder / name).exists()}
+        known = CHARACTERS, bpe_files.TOKENIZER, bpe_files.VOCAB, bpe_files.MERGES, "tokenizer.model"
+        names = {name for name in known if (folder / name).exists()}
         named = read_settings(folder).config.get("tokenizer_class")
         if named == CharTokenizer.__name__ or named is None and names == {CHARACTERS}:
             return CharTokenizer.from_pretrained(folder)

@@ -5,7 +5,7 @@ Read in this order: batches, evaluate, text, pairs, pair_data, trainer, state, p
 
 from .batches import get_batch, load_tokens, save_tokens, windows
 from .evaluate import Evaluation, evaluate
-from .pair_data import Answering, PairData, Translation, by_length
+from .pair_data import Answering, PairData, Translation, pair_length
 from .pairs import format_pairs, parse_pairs, split_pairs
 from .predict import answers, translations
 from .progress import Progress

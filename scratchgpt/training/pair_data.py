@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import ConfigError
+from ..inputs import check_whole
 from ..tokenizers.call import pad
 from .batches import IGNORED
 from .evaluate import Evaluation
@@ -19,10 +20,6 @@ class Translation:
 
     def __init__(self, bos, eos, pad):
         self.bos, self.eos, self.pad = bos, eos, pad
-
-    def length(self, pair):
-        """How many tokens the model reads of a pair of ids."""
-        return len(pair[0]) + len(pair[1]) + 1
 
     def __call__(self, pairs):
         """((source, inputs, targets), n): (B, S), (B, T) and (B, T) with pads behind; n targets count."""
@@ -42,10 +39,6 @@ class Answering:
     def __init__(self, sep, pad):
         self.sep, self.pad = sep, pad
 
-    def length(self, pair):
-        """How many tokens the model reads of a pair of ids."""
-        return len(pair[0]) + len(pair[1]) + 1
-
     def __call__(self, pairs):
         """((ids, targets), n): (B, T) both, with pads behind; n targets count."""
         ids = [np.concatenate([left, [self.sep], right]) for left, right in pairs]
@@ -57,13 +50,12 @@ class PairData:
     """Pairs to learn, and others held out.
 
     train, validation   lists of pairs of ids, (S,) and (T,) integers each
-    arrange             such as Translation: pairs -> (what `model.loss` takes, how many targets count), and `length`
+    arrange             such as Translation: pairs -> (what `model.loss` takes, how many targets count)
     batch_size          pairs in a batch
     """
 
     def __init__(self, train, validation, arrange, batch_size):
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ConfigError(f"batch_size must be an integer >= 1; got {batch_size!r}")
+        check_whole("batch_size", batch_size, 1, ConfigError)
         self.train, self.validation, self.arrange, self.batch_size = train, validation, arrange, batch_size
 
     def batch(self, rng):
@@ -79,13 +71,18 @@ class PairData:
         """The Evaluation of the held-out pairs, or of as many of them as are looked at on the way."""
         pairs, total, count = self.validation, 0.0, 0
         if not whole:
-            ends = np.cumsum([self.arrange.length(pair) for pair in pairs])
+            ends = np.cumsum([pair_length(pair) for pair in pairs])
             pairs = pairs[:1 + int(np.searchsorted(ends, EVALUATED))]
-        for chunk in by_length(pairs, self.arrange.length, self.batch_size):
+        for chunk in by_length(pairs, pair_length, self.batch_size):
             arguments, n = self.arrange([pairs[i] for i in chunk])
             total += n * float(backend.to_host(model.loss(*arguments)[0]))
             count += n
         return Evaluation(total / count, count)
+
+
+def pair_length(pair):
+    """How many tokens a model reads of a pair: both sides, and the one between or before them."""
+    return len(pair[0]) + len(pair[1]) + 1
 
 
 def by_length(items, length, size):

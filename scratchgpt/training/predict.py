@@ -1,7 +1,7 @@
-"""What a trained model writes, for many questions at once, and how often it is exactly right.
+"""What a trained model writes, for many texts at once.
 
-Before this file: `pair_data`, `decoding`. After it: a figure that needs no nats: the share of held-out pairs that the
-model completes letter by letter without a mistake.
+Before this file: `pair_data`, `decoding`. After it: those of about one length are decoded together, and each gets what
+it gets alone. With that a model can be judged without nats: by how many held-out pairs it completes exactly.
 """
 
 import numpy as np
@@ -32,8 +32,10 @@ def translations(model, tokenizer, sources):
 def answers(model, questions):
     """What `model.answer` says to each question; a list of str, in less time.
 
-    Raises GenerationError for an empty question.
+    Raises GenerationError for an empty question, or without a tokenizer.
     """
+    if model.tokenizer is None:
+        raise GenerationError("answers need a tokenizer: set model.tokenizer, or load a folder that holds one")
     sep, pad = model.config.sep_token_id, model.config.pad_token_id
 
     def write(texts):

@@ -1,4 +1,7 @@
-"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere."""
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere.
+
+Before this file: `trainer`, whose `on_step` it serves. After it: a run of hours need not be silent.
+"""
 
 import sys
 import time

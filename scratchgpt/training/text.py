@@ -5,6 +5,7 @@ Before this file: `batches`, `evaluate`. After it: the reader knows the two ques
 """
 
 from ..errors import ConfigError
+from ..inputs import check_whole
 from .batches import get_batch
 from .evaluate import evaluate
 
@@ -19,8 +20,7 @@ class TextData:
 
     def __init__(self, train, validation, context, batch_size):
         for name, value in (("context", context), ("batch_size", batch_size)):
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} must be an integer >= 1; got {value!r}")
+            check_whole(name, value, 1, ConfigError)
         self.train, self.validation, self.context, self.batch_size = train, validation, context, batch_size
 
     def batch(self, rng):

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import ConfigError, TrainingError
+from ..inputs import check_whole
 from ..optim import clip_grad_norm, grad_norm
 
 
@@ -30,8 +31,7 @@ class TrainingConfig:
 
     def __post_init__(self):
         for name in ("steps", "accumulate", "eval_every"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be an integer >= 1; got {getattr(self, name)!r}")
+            check_whole(name, getattr(self, name), 1, ConfigError)
         if not self.clip >= 0:
             raise ConfigError(f"clip must be a norm > 0, or 0 for none; got {self.clip}")
         if not 0 <= self.label_smoothing < 1:
@@ -119,7 +119,7 @@ class Trainer:
         """Go on where `state_dict` was taken, bit for bit."""
         def part(name):
             return {key.removeprefix(name): array for key, array in arrays.items() if key.startswith(name)}
-        self.model.load_state_dict({key: array.copy() for key, array in part("model.").items()})
+        self.model.load_state_dict(part("model."))
         self.optimizer.load_state_dict(part("optimizer."))
         self.rng.bit_generator.state = values["rng"]
         self.step_count, self.history = values["step"], list(values["history"])

@@ -113,7 +113,7 @@ def test_weights_can_be_held_in_16_bits_whatever_the_file_has(kind, dtype, store
 
 
 @checks(load_pretrained)
-@pytest.mark.parametrize("dtype", ["float64", "float8_e5m2", "", None, np.float16, ["float32"], 16])
+@pytest.mark.parametrize("dtype", ["float64", "float8_e5m2", "", None, np.float16, np.dtype("float16"), ["float32"], 16])
 def test_another_dtype_to_hold_is_refused(dtype, tmp_path):
     make("gpt2").save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="dtype must be one of float32, bfloat16, float16; got"):

@@ -17,6 +17,7 @@ from scratchgpt.cli import inspect_model
 from scratchgpt.cli import run as run_folder
 from scratchgpt.cli import tasks
 from scratchgpt.cli import train as train_command
+from scratchgpt.errors import GenerationError
 from tests.checks import checks
 from tests.cli.support import ROOT, SMALL, TEXT, refused
 
@@ -61,12 +62,21 @@ def test_evaluation_prints_nats_perplexity_and_bits_per_byte(trained, text, caps
     assert f"{result.loss / np.log(2):.4f}" in out                            # one byte a letter here
 
 
+@checks(generate_command.load_language_model)
+def test_a_folder_that_holds_an_encoder_decoder_is_pointed_to_its_own_command(tmp_path):
+    config = sg.TransformerConfig(src_vocab_size=5, tgt_vocab_size=5, d_model=4, nhead=2, num_encoder_layers=1,
+                                  num_decoder_layers=1, dim_feedforward=4)
+    sg.Transformer(config, rng=np.random.default_rng(0)).save_pretrained(tmp_path)
+    with pytest.raises(GenerationError, match="holds a transformer, .* use `scratchgpt translate`"):
+        generate_command.load_language_model(tmp_path)
+
+
 @checks(generate_command.write_sample)
 def test_a_token_of_the_model_that_its_tokenizer_lacks_writes_nothing(tmp_path, capsys):
     tokenizer = sg.CharTokenizer.train("ab")
     tokenizer.save_pretrained(tmp_path)
-    model = sg.GPT2(sg.GPT2Config(vocab_size=64, n_positions=4, n_embd=8, n_layer=1, n_head=2), rng=np.random.default_rng(0))
-    model.save_pretrained(tmp_path)
+    config = sg.GPT2Config(vocab_size=64, n_positions=4, n_embd=8, n_layer=1, n_head=2)
+    sg.GPT2(config, rng=np.random.default_rng(0)).save_pretrained(tmp_path)
     assert cli.main(["generate", "--model", str(tmp_path), "--prompt", "ab", "--max-new-tokens", "100"]) == 0
     out, err = capsys.readouterr()
     assert out[:2] == "ab" and out[-1] == "\n" and set(out[2:-1]) <= set("ab") and len(out) < 100 and not err
@@ -92,6 +102,10 @@ def test_a_text_begins_with_bos_where_the_tokenizer_says_so_as_in_transformers(t
     assert said("generate", "--prompt", "the cat", "--greedy", "--max-new-tokens", 9) == text + "\n"
     assert len(said("generate", "--prompt", "", "--max-new-tokens", 9)) > 1
     assert said("inspect", "--next", "the cat", "-k", 3) == f"{sg.next_tokens(model, ids, tokenizer, 3)}\n"
+    turned = np.append(ids, tokenizer.bos_token_id)                          # a special token is itself, as in a chat
+    assert said("inspect", "--next", "the cat<s>", "-k", 3) == f"{sg.next_tokens(model, turned, tokenizer, 3)}\n"
+    text = "<s>" + tokenizer.decode(sg.generate(model, turned[None], max_new_tokens=9)[0, len(turned):])
+    assert said("generate", "--prompt", "the cat<s>", "--greedy", "--max-new-tokens", 9) == f"the cat{text}\n"
     result = sg.evaluate(model, np.array([tokenizer.bos_token_id, *tokenizer.encode(TEXT)]), 64)
     assert f"{result.loss:.4f} nats per token" in said("evaluate", tmp_path / "text")
 

@@ -261,5 +261,5 @@ def test_a_model_that_does_not_continue_texts_says_so(tmp_path, capsys):
     config = sg.TransformerConfig(src_vocab_size=4, tgt_vocab_size=4, d_model=4, nhead=2, num_encoder_layers=1,
                                   num_decoder_layers=1, dim_feedforward=4)
     sg.Transformer(config, rng=np.random.default_rng(0)).save_pretrained(tmp_path)
-    assert "needs a source text" in refused(capsys, "inspect", "--model", tmp_path, "--next", "ab")
+    assert "reads a source" in refused(capsys, "inspect", "--model", tmp_path, "--next", "ab")
     assert "total" in "\n".join(lines(capsys, "--model", tmp_path))

@@ -237,8 +237,9 @@ def test_a_config_in_the_words_of_transformers_4_gives_the_same_model_on_both_si
 @pytest.mark.parametrize("changes", [
     {"rope_scaling": {"rope_type": "linear", "factor": 4.0}},
     {"rope_scaling": {"type": "linear", "factor": 4.0}, "rope_theta": 500.0},
-    {"rope_parameters": {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 8},
-     "original_max_position_embeddings": 4},
+    {"original_max_position_embeddings": 4,
+     "rope_parameters": {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0,
+                         "original_max_position_embeddings": 8}},
 ])
 def test_a_config_edited_by_hand_says_the_same_on_both_sides(changes, tmp_path):
     _, _, close = pair("llama", tmp_path)

@@ -9,7 +9,7 @@ from scratchgpt import formulas
 from scratchgpt.cache import LayerCache
 from scratchgpt.errors import ConfigError
 from scratchgpt.layers import (Dropout, FusedProjections, Linear, MultiHeadAttention, NormedProjections,
-                               ScaledDotProductAttention, SeparateProjections)
+                               RMSNorm, ScaledDotProductAttention, SeparateProjections)
 from tests import laws, oracles
 from tests.checks import checks
 from tests.layers.cases import C_MEMORY, C, D, H, fused, separate
@@ -118,13 +118,21 @@ def crossing(rng):
     return separate(rng, C_memory=C_MEMORY)
 
 
-@checks(MultiHeadAttention, SeparateProjections)
+def normed_crossing(rng):
+    attention = crossing(rng)
+    attention.project = NormedProjections(attention.project, RMSNorm(D, 1e-5), RMSNorm(D, 1e-5))
+    return attention
+
+
+@checks(MultiHeadAttention, SeparateProjections, NormedProjections)
+@pytest.mark.parametrize("build", [crossing, normed_crossing])
 @given(B=st.integers(1, 3), T=st.integers(1, 6), S=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
-def test_cross_attention_projects_the_memory_once_and_then_reads_its_cache(B, T, S, seed):
-    attention, x, memory, dy = made(crossing, seed, (B, T, C), (B, S, C_MEMORY), (B, 1, C))
+def test_cross_attention_projects_the_memory_once_and_then_reads_its_cache(build, B, T, S, seed):
+    attention, x, memory, dy = made(build, seed, (B, T, C), (B, S, C_MEMORY), (B, 1, C))
     whole, _ = attention(x, memory)
-    asked, forward = [], attention.project.k.forward
-    attention.project.k.forward = lambda m: asked.append(1) or forward(m)
+    to_keys = getattr(attention.project, "project", attention.project).k
+    asked, forward = [], to_keys.forward
+    to_keys.forward = lambda m: asked.append(1) or forward(m)
     cache, parts = LayerCache(), []
     for t in range(T):
         y, backward = attention(x[:, t:t + 1], memory, cache=cache)
@@ -215,6 +223,14 @@ def test_heads_must_divide_the_channels(channels, n_head):
     rng = np.random.default_rng(0)
     with pytest.raises(ConfigError, match=f"divisible by n_head; got {channels} channels, n_head={n_head}"):
         MultiHeadAttention(FusedProjections(channels, rng=rng), Linear(channels, channels, rng=rng), n_head)
+
+
+@checks(MultiHeadAttention)
+def test_a_turn_by_positions_is_refused_where_there_are_two_texts():
+    attention, x, memory = made(crossing, 0, (1, 3, C), (1, 3, C_MEMORY))
+    turn = np.ones((1, 3, 1, D // 2)), np.zeros((1, 3, 1, D // 2))
+    with pytest.raises(ConfigError, match="rotation"):
+        attention(x, memory, rotation=turn)
 
 
 @checks(FusedProjections)

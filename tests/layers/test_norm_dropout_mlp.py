@@ -106,6 +106,14 @@ def test_dropping_everything_or_less_than_nothing_is_refused(p):
         Dropout(p)
 
 
+@checks(Dropout)
+@pytest.mark.parametrize("p", [0, 0.5])
+@pytest.mark.parametrize("rng", [0, True, np.random.RandomState(0), np.random])
+def test_what_is_no_generator_is_refused_also_where_nothing_would_be_dropped(p, rng):
+    with pytest.raises(ConfigError, match="numpy.random.Generator"):
+        Dropout(p)(X, rng)
+
+
 @checks(ReLU, GELU, GELUTanh, SiLU)
 @pytest.mark.parametrize("name, formula", [("relu", formulas.relu), ("gelu", formulas.gelu), ("silu", formulas.silu),
                                            ("gelu_new", formulas.gelu_tanh), ("swish", formulas.silu),

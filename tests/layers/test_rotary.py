@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scratchgpt import backend
 from scratchgpt.errors import ConfigError
 from scratchgpt.layers import RotaryPositions
+from scratchgpt.layers.rotary import ROPE_TYPES, RopeType
 from tests import oracles
 from tests.checks import checks
 from tests.strict_device import StrictArray, StrictBackend
@@ -104,6 +105,26 @@ def test_turns_are_made_on_the_device_of_the_stream(name):
         for found, expected in zip(made(name, 6)(places, like), made(name, 6)(host, np.zeros((2, 3, 1), np.float32))):
             assert isinstance(found, StrictArray) and found.dtype == np.float32
             np.testing.assert_allclose(backend.to_host(found), expected, rtol=1e-6)
+
+
+@checks(RopeType)
+@types
+def test_a_type_names_the_keys_that_it_reads(name):
+    read = set()
+
+    class Noting(dict):
+        def __getitem__(self, key):
+            read.add(key)
+            return super().__getitem__(key)
+
+        def get(self, key, default=None):
+            read.add(key)
+            return super().get(key, default)
+    kind = name.split()[0].strip(",")
+    parameters = Noting(rope_type=kind, rope_theta=10_000.0, **PARAMETERS[name])
+    RotaryPositions(6, parameters, TRAINED)(0, np.empty((1, 3, 1)))
+    named = {"rope_type", "rope_theta", "original_max_position_embeddings", *ROPE_TYPES[kind].needs}
+    assert set(ROPE_TYPES[kind].needs) <= read <= named | set(ROPE_TYPES[kind].may_have)
 
 
 @checks(RotaryPositions)

@@ -200,7 +200,8 @@ def test_a_mask_that_hides_nothing_of_a_target_is_no_mask_and_another_is_refused
     given_source, start = model.given(source), np.full((2, 2), BOS)
     text = generate(given_source, start, max_new_tokens=3)
     np.testing.assert_array_equal(generate(given_source, start, np.ones((2, 2), int), max_new_tokens=3), text)
-    np.testing.assert_array_equal(given_source.logits(start, attention_mask=[[1, 1], [1, 1]]), given_source.logits(start))
+    logits = given_source.logits(start)
+    np.testing.assert_array_equal(given_source.logits(start, attention_mask=[[1, 1], [1, 1]]), logits)
     with pytest.raises(DataError, match="pads being pad_token_id=0"):
         generate(given_source, start, [[0, 1], [1, 1]], max_new_tokens=3)
     with pytest.raises(DataError, match="must hide nothing"):

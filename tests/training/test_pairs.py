@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scratchgpt as sg
-from scratchgpt.training import (Answering, PairData, Trainer, TrainingConfig, Translation, answers, by_length,
-                                 format_pairs, load_state, parse_pairs, save_state, split_pairs, translations)
-from scratchgpt.training import pair_data
+from scratchgpt.training import (Answering, PairData, Trainer, TrainingConfig, Translation, answers, format_pairs,
+                                 load_state, pair_data, pair_length, parse_pairs, save_state, split_pairs,
+                                 translations)
 from scratchgpt.training.batches import IGNORED
 from tests.checks import checks
 
@@ -70,26 +70,23 @@ def test_a_split_loses_nothing_and_holds_out_what_is_new(pairs, share, seed):
 @checks(Translation)
 @given(st.lists(st.tuples(ids, ids), min_size=1, max_size=5))
 def test_a_translation_is_shifted_by_one_and_padded_behind(pairs):
-    arrange = Translation(BOS, EOS, PAD)
-    (source, inputs, targets), n = arrange(pairs)
+    (source, inputs, targets), n = Translation(BOS, EOS, PAD)(pairs)
     assert n == sum(len(right) + 1 for _, right in pairs) == (targets != IGNORED).sum()
     for row, (left, right) in enumerate(pairs):
         assert source[row].tolist() == left + [PAD] * (source.shape[1] - len(left))
         assert inputs[row, :len(right) + 1].tolist() == [BOS, *right] and (inputs[row, len(right) + 1:] == PAD).all()
         assert targets[row, :len(right) + 1].tolist() == [*right, EOS]
-        assert arrange.length((left, right)) == len(left) + len(right) + 1
 
 
-@checks(Answering)
+@checks(Answering, pair_length)
 @given(st.lists(st.tuples(ids, ids), min_size=1, max_size=5))
 def test_only_an_answer_and_its_end_count(pairs):
-    arrange = Answering(EOS, PAD)
-    (rows, targets), n = arrange(pairs)
+    (rows, targets), n = Answering(EOS, PAD)(pairs)
     assert n == sum(len(right) + 1 for _, right in pairs) == (targets != IGNORED).sum()
     for row, target, (left, right) in zip(rows, targets, pairs):
         whole = [*left, EOS, *right, EOS]
         assert row.tolist() == whole[:-1] + [PAD] * (len(row) - len(whole) + 1)
-        assert arrange.length((left, right)) == len(whole) - 1
+        assert pair_length((left, right)) == len(whole) - 1
         counts = target != IGNORED
         assert np.flatnonzero(counts).tolist() == list(range(len(left), len(left) + len(right) + 1))
         assert target[counts].tolist() == whole[len(left) + 1:]
@@ -145,10 +142,10 @@ def test_batches_without_size_are_refused(size):
         PairData(PAIRS, PAIRS, Answering(EOS, PAD), size)
 
 
-@checks(by_length, pair_data.rows)
+@checks(pair_data.by_length, pair_data.rows)
 @given(st.lists(ids, min_size=1, max_size=20), st.integers(1, 6))
 def test_rows_are_sorted_by_length_and_filled_up_behind(texts, size):
-    chunks = by_length(texts, len, size)
+    chunks = pair_data.by_length(texts, len, size)
     order = [i for chunk in chunks for i in chunk]
     assert sorted(order) == list(range(len(texts))) and max(map(len, chunks)) <= size
     assert [len(texts[i]) for i in order] == sorted(map(len, texts))
@@ -219,3 +216,5 @@ def test_what_cannot_be_answered_is_refused():
         translations(transformer(), letters(), [""])
     with pytest.raises(sg.GenerationError, match="leave room"):
         answers(model, ["a" * 40])
+    with pytest.raises(sg.GenerationError, match="need a tokenizer"):
+        answers(decoder(), ["a"])

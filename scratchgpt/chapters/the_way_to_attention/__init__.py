@@ -10,6 +10,7 @@ Read in this order; each file is one scene, its functions first and then how it 
     scale            why scores are divided by the root of D
     norms            LayerNorm beside BatchNorm: along the channels or along the batch
     one_head         a head that is trained, and goes where the table cannot
+    story            all of them in a row
 
 Before this chapter: `formulas.attention`, `formulas.norms`, `layers`. After it: the reader could have invented them.
 """

