@@ -12,8 +12,8 @@ from .pairs import PairTask
 class TranslateTask(PairTask):
     """Adam, dropout and label smoothing as in the paper; sizes and steps for two cores.
 
-    The paper's schedule is `inverse-sqrt`. In a run as short as this one a rate that falls to nearly nothing ends better:
-    of the held-out dates 99.9% are then right, with the paper's 99.1%.
+    The paper's schedule is `inverse-sqrt`. In a run as short as this one a rate that falls to nearly nothing ends
+    better: of the held-out dates 99.9% are then right, with the paper's 99.1%.
     """
 
     DEFAULTS = {
