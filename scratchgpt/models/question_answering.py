@@ -16,6 +16,7 @@ from ..errors import GenerationError
 from ..layers import (MLP, Checkpoint, Dropout, Embedding, LayerNorm, LearnedPositions, Linear, MultiHeadAttention,
                       PostNormBlock, ReLU, SeparateProjections)
 from ..tokenizers import AutoTokenizer
+from ..tokenizers.call import pad
 from .config import ModelConfig
 from .decoder import Decoder
 
@@ -97,17 +98,24 @@ class QuestionAnsweringGPT(Decoder):
         max_new_tokens  the longest answer, in tokens; the context may end it sooner. None: only the context does
         Raises GenerationError without a tokenizer, or for a question that leaves no room for an answer.
         """
+        return self.answer_batch([question], max_new_tokens)[0]
+
+    def answer_batch(self, questions, max_new_tokens=LONGEST_ANSWER):
+        """The answers to several questions, a list of str, decoded together; the longest question sets the room."""
         if self.tokenizer is None:
             raise GenerationError("answers need a tokenizer: set model.tokenizer, or load a folder that holds one")
-        sep = self.config.sep_token_id
-        ids = np.array([[*self.tokenizer.encode(question), sep]])
-        room = self.n_positions - ids.shape[1]
+        if not questions:
+            return []
+        sep, pad_id = self.config.sep_token_id, self.config.pad_token_id
+        texts = [np.array([*self.tokenizer.encode(question), sep]) for question in questions]
+        T = max(map(len, texts))
+        room = self.n_positions - T
         if room < 1:
-            raise GenerationError(f"a question must leave room for an answer in {self.n_positions} tokens; "
-                                  f"got {ids.shape[1]}")
+            raise GenerationError(f"a question must leave room for an answer in {self.n_positions} tokens; got {T}")
+        words = pad([np.ones_like(text) for text in texts], T, "right", 0)
         longest = room if max_new_tokens is None else min(max_new_tokens, room)
-        new = generate(self, ids, max_new_tokens=longest, eos_token_id=sep)[0, ids.shape[1]:]
-        return self.tokenizer.decode(new[new != sep], skip_special_tokens=True)
+        new = generate(self, pad(texts, T, "right", pad_id), words, max_new_tokens=longest, eos_token_id=sep)[:, T:]
+        return [self.tokenizer.decode(row[row != sep], skip_special_tokens=True) for row in new]
 
     def save_pretrained(self, folder, *options, **named):
         """As every model; the tokenizer, if there is one, is written beside it."""

@@ -10,7 +10,7 @@ from ..decoding import generate
 from ..errors import GenerationError
 from .pair_data import by_length, rows
 
-LONGEST = 100            # tokens that a translation or an answer may have
+LONGEST = 100            # tokens that a translation may have
 TOGETHER = 128           # texts that are decoded together
 
 
@@ -24,37 +24,26 @@ def translations(model, tokenizer, sources):
     def write(texts):
         source = rows(texts, config.pad_token_id)
         start = np.full((len(source), 1), config.bos_token_id)
-        return generate(model.given(source), start, max_new_tokens=LONGEST, eos_token_id=config.eos_token_id,
-                        pad_token_id=config.pad_token_id)[:, 1:]
-    return _written(write, tokenizer, [tokenizer.encode(source) for source in sources])
+        new = generate(model.given(source), start, max_new_tokens=LONGEST, eos_token_id=config.eos_token_id,
+                       pad_token_id=config.pad_token_id)[:, 1:]
+        return [tokenizer.decode(ids, skip_special_tokens=True) for ids in new]
+    return _written(write, [tokenizer.encode(source) for source in sources])
 
 
 def answers(model, questions):
     """What `model.answer` says to each question; a list of str, in less time.
 
-    Raises GenerationError for an empty question, or without a tokenizer.
+    Raises GenerationError for an empty question, or as `model.answer`.
     """
-    if model.tokenizer is None:
-        raise GenerationError("answers need a tokenizer: set model.tokenizer, or load a folder that holds one")
-    sep, pad = model.config.sep_token_id, model.config.pad_token_id
-
-    def write(texts):
-        ids = rows([[*text, sep] for text in texts], pad)
-        room = min(LONGEST, model.n_positions - ids.shape[1])
-        if room < 1:
-            raise GenerationError(f"a question must leave room for an answer in {model.n_positions} tokens; "
-                                  f"got {ids.shape[1]}")
-        return generate(model, ids, (ids != pad).astype(np.int64), max_new_tokens=room, eos_token_id=sep,
-                        pad_token_id=pad)[:, ids.shape[1]:]
-    return _written(write, model.tokenizer, [model.tokenizer.encode(question) for question in questions])
+    return _written(model.answer_batch, questions)
 
 
-def _written(write, tokenizer, texts):
-    """The words that `write` finds for each text, ids, in the order of the texts, whatever is decoded together."""
+def _written(write, texts):
+    """The words that `write` finds for each of many texts, in their order, whatever is decoded together."""
     if not all(map(len, texts)):
         raise GenerationError("a text to translate or to answer must hold at least one token; got an empty one")
     written = [None] * len(texts)
     for chunk in by_length(texts, len, TOGETHER):
-        for i, ids in zip(chunk, write([texts[i] for i in chunk])):
-            written[i] = tokenizer.decode(ids, skip_special_tokens=True)
+        for i, words in zip(chunk, write([texts[i] for i in chunk])):
+            written[i] = words
     return written

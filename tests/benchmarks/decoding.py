@@ -31,11 +31,11 @@ def make_prompt():
     return np.random.default_rng(1).integers(0, 50257, (1, PROMPT))
 
 
-def transformers_generate(folder, ids):
-    """A function that lets transformers generate NEW tokens greedily, with its default cache and attention."""
+def transformers_generate(folder, ids, attention="sdpa"):
+    """A function that lets transformers generate NEW tokens greedily, with its default cache; sdpa is its default."""
     import torch
-    from transformers import GPT2LMHeadModel
-    peer = GPT2LMHeadModel.from_pretrained(folder).eval()
+    from transformers import AutoModelForCausalLM
+    peer = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention).eval()
     peer.generation_config.eos_token_id = None
     prompt = torch.tensor(ids)
 

@@ -16,12 +16,13 @@ os.environ.pop("OPENBLAS_CORETYPE", None)
 import numpy as np  # noqa: E402
 
 import scratchgpt as sg  # noqa: E402
+from tests.benchmarks.decoding import NEW, PROMPT, transformers_generate  # noqa: E402
 from tests.benchmarks.machine import in_turns  # noqa: E402
-from tests.benchmarks.training import OPTIMIZER, our_step  # noqa: E402
+from tests.benchmarks.training import our_step, peer_step  # noqa: E402
 
 SIZES = dict(vocab_size=50257, hidden_size=768, intermediate_size=2432, num_hidden_layers=12, num_attention_heads=12,
              num_key_value_heads=4, max_position_embeddings=1024, tie_word_embeddings=True, initializer_range=0.05)
-BATCH, CONTEXT, PROMPT, NEW = 4, 64, 16, 48
+BATCH, CONTEXT = 4, 64
 
 
 def make():
@@ -35,35 +36,11 @@ def their_step(folder, attention, ids):
     import torch
     from transformers import LlamaForCausalLM
     peer = LlamaForCausalLM.from_pretrained(folder, attn_implementation=attention).train()
-    groups = [{"params": [p for p in peer.parameters() if p.ndim >= 2]},
-              {"params": [p for p in peer.parameters() if p.ndim < 2], "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, **OPTIMIZER)
-    x, y = torch.tensor(ids[:, :-1]), torch.tensor(ids[:, 1:])
 
-    def step():
-        optimizer.zero_grad(set_to_none=True)
+    def loss(x, y):
         logits = peer(x, use_cache=False).logits
-        loss = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
-        optimizer.step()
-        return loss.item(), norm.item()
-    return step
-
-
-def their_generate(folder, attention, prompt):
-    """A function that lets transformers generate NEW tokens greedily, with its default cache."""
-    import torch
-    from transformers import LlamaForCausalLM
-    peer = LlamaForCausalLM.from_pretrained(folder, attn_implementation=attention).eval()
-    peer.generation_config.eos_token_id = None
-    ids = torch.tensor(prompt)
-
-    def generate():
-        with torch.inference_mode():
-            return peer.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, do_sample=False,
-                                 pad_token_id=0).numpy()
-    return generate
+        return torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
+    return peer_step(peer, loss, ids[:, :-1], ids[:, 1:])
 
 
 def peers(alone, model, make_one):
@@ -97,7 +74,8 @@ def main():
     ids, prompt = rng.integers(0, 50257, (BATCH, CONTEXT + 1)), rng.integers(0, 50257, (1, PROMPT))
 
     sides = {name: lambda model=model: sg.generate(model, prompt, max_new_tokens=NEW) for name, model in models.items()}
-    sides |= peers(options.alone, models["llama"], lambda *how: their_generate(*how, prompt))
+    sides |= peers(options.alone, models["llama"],
+                   lambda folder, attention: transformers_generate(folder, prompt, attention))
     for name in sides.keys() - models.keys():
         np.testing.assert_array_equal(sides[name](), sides["llama"]())       # the same tokens, or no comparison
     report("decoding one row", "tokens/s", in_turns(sides, options.rounds), NEW, parameters)

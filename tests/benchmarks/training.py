@@ -52,10 +52,14 @@ def our_step(model, x, y):
 
 def torch_step(model, x, y, fused):
     """The same for PyTorch, from a copy of the same weights."""
-    import torch
-
     from tests.benchmarks.torch_gpt2 import TorchGPT2
     peer = TorchGPT2(model, fused)
+    return peer_step(peer, peer.loss, x, y, fused)
+
+
+def peer_step(peer, loss_of, x, y, fused=False):
+    """A function that makes one step of a PyTorch model, with loss_of(x, y), and returns (loss, gradient norm)."""
+    import torch
     groups = [{"params": [p for p in peer.parameters() if p.ndim >= 2]},
               {"params": [p for p in peer.parameters() if p.ndim < 2], "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, fused=fused or None, **OPTIMIZER)
@@ -63,7 +67,7 @@ def torch_step(model, x, y, fused):
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss = peer.loss(x, y)
+        loss = loss_of(x, y)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
         optimizer.step()

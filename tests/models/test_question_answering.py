@@ -103,6 +103,7 @@ def test_questions_are_learned_answered_saved_and_answered_again(tmp_path):
         optimizer.step()
     assert float(loss) < 0.05
     assert {question: model.answer(question) for question in PAIRS} == PAIRS
+    assert model.answer_batch(list(PAIRS)) == list(PAIRS.values()) and model.answer_batch([]) == []
     assert model.answer("ba", max_new_tokens=1) == "d" and model.answer("ba", max_new_tokens=0) == ""
     model.save_pretrained(tmp_path, "20KB")
     again = QuestionAnsweringGPT.from_pretrained(tmp_path, "float32")        # options as of every model, by place or name
