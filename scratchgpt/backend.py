@@ -2,7 +2,7 @@
 
 Before this file: `errors`. After it: the reader may forget that GPUs exist. CuPy's arrays implement NumPy's array
 protocols, so `x @ W` and `np.exp(x)` run where their arrays live, and only the operations below differ by device:
-moving in and out, adding rows at repeated indices, and the k-th largest score.
+moving in and out, and adding rows at repeated indices.
 
     with scratchgpt.use("cupy"):                 # or SCRATCHGPT_BACKEND=cupy for a whole run
         model = GPT2(config, rng=rng)            # its parameters live on the GPU, and so does all that follows
@@ -45,11 +45,6 @@ class NumPyBackend:
         first = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
         out[ids[first]] += np.add.reduceat(rows[order], first, axis=0)
 
-    def kth_largest(self, scores, k):
-        """The k-th largest score of each row."""
-        at = scores.shape[-1] - k
-        return np.partition(scores, at, axis=-1)[..., at:at + 1]
-
 
 class CuPyBackend(NumPyBackend):
     """Arrays on an NVIDIA GPU."""
@@ -75,10 +70,6 @@ class CuPyBackend(NumPyBackend):
 
     def scatter_add(self, out, ids, rows):
         self.cupyx.scatter_add(out, ids, rows)
-
-    def kth_largest(self, scores, k):                           # CuPy's partition sorts fully; so be it
-        at = scores.shape[-1] - k
-        return self.cupy.partition(scores, at, axis=-1)[..., at:at + 1]
 
 
 _makers = {"numpy": NumPyBackend, "cupy": CuPyBackend}
@@ -141,11 +132,6 @@ def scatter_add(out, ids, rows):
     out (V, C)    ids (N,) integers in [0, V)    rows (N, C)
     """
     backend_of(out).scatter_add(out, ids, rows)
-
-
-def kth_largest(scores, k):
-    """The k-th largest score of each row, 1 <= k <= V.    scores (..., V) -> (..., 1)"""
-    return backend_of(scores).kth_largest(scores, k)
 
 
 def keep_freed_memory():

@@ -11,7 +11,7 @@ import numpy as np
 from . import backend, formulas
 from .errors import ConfigError, DataError
 from .inputs import as_rows, check_whole
-from .tokenizers.explain import readable
+from .tokenizers.explain import token_labels
 
 
 class NextToken(NamedTuple):
@@ -67,12 +67,3 @@ def next_tokens(model, ids, tokenizer, k=10):
     best = np.argsort(-l, kind="stable")[:k]
     return NextTokens(NextToken(rank, int(i), text, float(np.exp(l[i])), float(l[i]))
                       for rank, (i, text) in enumerate(zip(best, token_labels(best, tokenizer)), 1))
-
-
-def token_labels(ids, tokenizer):
-    """The readable text of each token: a space as ␣, a line break as \\n, half a character as its bytes.
-
-    ids  (T,) integers    returns list of str, "" for an id that the tokenizer does not have
-    Source: as `tokenizers.explain.readable`.
-    """
-    return [readable(tokenizer.token_bytes(int(i))) if i < tokenizer.vocab_size else "" for i in ids]

@@ -240,7 +240,3 @@ class StrictBackend:
 
     def scatter_add(self, out, ids, rows):
         np.add.at(out, ids, rows)
-
-    def kth_largest(self, scores, k):
-        at = scores.shape[-1] - k
-        return np.partition(scores, at, axis=-1)[..., at:at + 1]

@@ -48,17 +48,6 @@ def test_scatter_add_gives_the_same_bits_each_time_and_leaves_its_arguments_alon
     np.testing.assert_array_equal(first, second)
 
 
-@checks(backend.kth_largest)
-@devices
-@given(st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 3.0]), min_size=1, max_size=9), st.data())
-def test_the_kth_largest_counts_ties_one_by_one(device, row, data):
-    k = data.draw(st.integers(1, len(row)))
-    with backend.use(device):
-        scores = backend.asarray([row, row[::-1]])
-        found = backend.to_host(backend.kth_largest(scores, k))
-    assert found.tolist() == [[sorted(row, reverse=True)[k - 1]]] * 2
-
-
 @checks(backend.use, backend.current, backend.register, backend.asarray)
 def test_the_innermost_use_decides_and_the_outer_one_returns_after_it_even_after_an_error():
     assert backend.current().name == os.environ.get("SCRATCHGPT_BACKEND", "numpy")

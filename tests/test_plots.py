@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 import scratchgpt as sg
 from scratchgpt import formulas, plots
-from scratchgpt.plots import attention_maps, loss_curve, next_tokens
-from scratchgpt.plots.figure import FORMATS, labels, new_figure, written
+from scratchgpt.decoding.processors import top_k, top_p
+from scratchgpt.decoding.strategies.beam_tree import BeamStep, BeamTree, Leaf
+from scratchgpt.plots import attention_maps, beam_tree, loss_curve, next_tokens, probability_cuts, softmax_temperatures
+from scratchgpt.plots.beams import ASIDE
+from scratchgpt.plots.figure import BLUE, FORMATS, RED, labels, new_figure, one_step, written
 from scratchgpt.training import draw_png
 from scratchgpt.views import NextToken, NextTokens
 from tests.checks import checks
@@ -201,7 +204,8 @@ def test_without_matplotlib_there_is_one_sentence_with_the_command_that_installs
         return real(name, *arguments, **options)
     monkeypatch.setattr(builtins, "__import__", blocked)
     for draw in (lambda: new_figure(None), lambda: attention_maps(maps()), lambda: next_tokens(TABLE),
-                 lambda: loss_curve(HISTORY)):
+                 lambda: loss_curve(HISTORY), lambda: softmax_temperatures(SCORES), lambda: probability_cuts(SCORES),
+                 lambda: beam_tree(small_tree())):
         with pytest.raises(sg.MissingExtraError, match=r'pip install "scratchgpt\[cli\]"'):
             draw()
     assert draw_png(HISTORY, tmp_path / "loss.png") is False and not list(tmp_path.iterdir())
@@ -214,6 +218,125 @@ def test_the_record_of_a_run_is_the_curve(matplotlib, tmp_path):
     assert (tmp_path / "loss.png").read_bytes() == (tmp_path / "curve.png").read_bytes()
 
 
-@checks(attention_maps, next_tokens, loss_curve)
+@checks(attention_maps, next_tokens, loss_curve, softmax_temperatures, probability_cuts, beam_tree)
 def test_the_package_offers_them_as_plots():
-    assert sg.plots is plots and {"attention_maps", "next_tokens", "loss_curve"} <= set(dir(plots))
+    assert sg.plots is plots and {"attention_maps", "next_tokens", "loss_curve", "softmax_temperatures",
+                                    "probability_cuts", "beam_tree"} <= set(dir(plots))
+
+
+# one step of decoding, and beams ---------------------------------------------------------------------------------------
+
+SCORES = np.log([0.05, 0.5, 0.25, 0.15, 0.05])
+
+
+@checks(softmax_temperatures)
+def test_a_panel_for_each_temperature_with_the_probabilities_and_the_entropy(matplotlib):
+    figure = softmax_temperatures(SCORES, list("abcde"), k=3)
+    assert [axes.get_title().split("\n")[0] for axes in figure.axes] == [
+        "T = 0.01", "T = 0.1", "T = 1", "T = 10", "T = 100", "T = 1,000", "T = 10,000"]
+    for axes, T in zip(figure.axes, (0.01, 0.1, 1, 10, 100, 1000, 10000)):
+        p = formulas.softmax(SCORES / T)
+        bars = [p[1], p[2], p[3], p[0] + p[4]]
+        np.testing.assert_allclose([bar.get_width() for bar in axes.patches], bars, atol=1e-12)
+        assert axes.get_title().endswith(f"\n{-(p[p > 0] * np.log(p[p > 0])).sum():.2f} nats")
+        assert axes.texts[0].get_text() == f"{100 * p[1]:.1f}%" and max(bars) < axes.get_xlim()[1]
+    assert ticks(figure.axes[0].yaxis) == ["b", "c", "d", "2 others"] and figure.get_supxlabel() == "probability"
+
+
+@checks(softmax_temperatures)
+def test_without_names_tokens_are_their_ids_and_small_vocabularies_have_no_others(matplotlib):
+    axes, = softmax_temperatures(SCORES[None], temperatures=[1]).axes
+    assert ticks(axes.yaxis) == ["1", "2", "3", "0", "4"]
+    axes, = softmax_temperatures(np.log([1e-5, 1 - 1e-5]), ["", b"\n"], temperatures=[0.5]).axes
+    assert ticks(axes.yaxis) == ["\\n", "#0"] and [text.get_text() for text in axes.texts] == ["100.0%", "0%"]
+
+
+@checks(probability_cuts)
+@settings(max_examples=10)
+@given(V=st.integers(1, 150), k=st.integers(1, 12), p=st.floats(0.05, 1), seed=st.integers(0, 2**32 - 1))
+def test_curves_are_the_sorted_probabilities_and_cuts_stand_behind_the_last_token_that_stays(V, k, p, seed):
+    pytest.importorskip("matplotlib")
+    scores = np.random.default_rng(seed).normal(size=V)
+    density, sums = probability_cuts(scores, k, p).axes
+    expected = np.sort(formulas.softmax(scores))[::-1]
+    for patch in density.patches:
+        np.testing.assert_allclose(patch.get_data().values, expected)
+    np.testing.assert_allclose(sums.patches[0].get_data().values, np.cumsum(expected))
+    np.testing.assert_allclose(sums.patches[0].get_data().edges, np.arange(V + 1) + 0.5)
+    kept = [np.count_nonzero(cut(None, scores[None]) > -np.inf) for cut in (top_k(k), top_p(p))]
+    for axes in (density, sums):
+        verticals = [line for line in axes.lines if line.get_linestyle() == "--"]
+        assert [line.get_xdata()[0] - 0.5 for line in verticals] == kept
+        for line, n, name in zip(verticals, kept, (f"top-k, k = {k}", f"top-p, p = {p:g}")):
+            assert line.get_label().startswith(f"{name}: {n} token")
+            assert f"{100 * expected[:n].sum():.1f}% of the probability" in line.get_label()
+    level, = [line for line in sums.lines if line.get_linestyle() == ":"]
+    assert level.get_ydata()[0] == p and f"of {V:,} tokens" in sums.get_xlabel()
+
+
+@checks(probability_cuts)
+def test_a_cut_that_nobody_asked_for_is_not_drawn(matplotlib):
+    for k, p, n in ((None, 0.9, 1), (3, None, 1), (None, None, 0)):
+        density, sums = probability_cuts(SCORES, k, p).axes
+        assert len([line for line in density.lines]) == n and len(sums.lines) == n + (p is not None)
+
+
+def small_tree():
+    """Two beams: a -> c, then d and e; b ends at once, as do d and, badly, e."""
+    tree = BeamTree(1, 2)
+    tree.steps = [BeamStep(*(np.array([row]) for row in rows)) for rows in (
+        ([0, 1], [0, 0], [-1.0, -2.0]), ([2, 3], [0, 0], [-2.0, -3.0]), ([-1, -1], [-1, -1], [np.nan, np.nan]))]
+    tree.finished = [Leaf(0, 1, 1, 4, -2.5), Leaf(0, 2, 0, 4, -1.5), Leaf(0, 2, 1, 4, -2.0)]
+    return tree
+
+
+@checks(beam_tree)
+def test_the_tree_has_its_tokens_their_scores_and_the_way_to_the_best(matplotlib):
+    axes, = beam_tree(small_tree(), ["a", "b", "c", b"d", ""]).axes
+    texts = {tuple(text.xy): [other.get_text() for other in axes.texts if tuple(other.xy) == tuple(text.xy)]
+             for text in axes.texts}
+    assert texts == {(0, 0): ["prompt"], (1, 0): ["a", "-1.00"], (1, 1): ["b", "-2.00"], (2, 0): ["c", "-2.00"],
+                     (2, 1): ["d", "-3.00"], (2, 2): ["#4", "-2.50"], (3, 0): ["#4", "-1.50"], (3, 1): ["#4", "-2.00"]}
+    lines = {(line.get_xdata()[0] - ASIDE, line.get_ydata()[0], line.get_xdata()[1] + ASIDE, line.get_ydata()[1]):
+             line.get_color() for line in axes.lines}
+    best = {(0, 0, 1, 0), (1, 0, 2, 0), (2, 0, 3, 0)}
+    assert {edge for edge, color in lines.items() if color == BLUE} == best
+    assert lines.keys() - best == {(0, 0, 1, 1), (1, 0, 2, 1), (1, 1, 2, 2), (2, 1, 3, 1)}
+    red = {tuple(text.xy) for text in axes.texts if text.get_color() == RED}
+    assert red == {(2, 2), (3, 0), (3, 1)} and axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
+@checks(beam_tree)
+def test_a_long_search_shows_its_first_steps_and_says_so(matplotlib):
+    axes, = beam_tree(small_tree(), steps=2).axes
+    assert axes.get_xlabel() == "step, the first 2 of 3" and max(text.xy[0] for text in axes.texts) == 2
+    assert {line.get_color() for line in axes.lines if line.get_xdata()[0] > 1 and line.get_ydata()[1] == 0} == {BLUE}
+    assert beam_tree(small_tree()).axes[0].get_xlabel() == "step"
+
+
+@checks(beam_tree)
+def test_it_draws_what_a_search_leaves(matplotlib, tmp_path):
+    model = sg.GPT2(sg.GPT2Config(vocab_size=6, n_positions=8, n_embd=8, n_layer=1, n_head=2, initializer_range=1.0),
+                    rng=np.random.default_rng(0))
+    output = sg.generate(model, [[1, 2]], num_beams=3, max_new_tokens=4, eos_token_id=0, return_dict_in_generate=True)
+    axes, = beam_tree(output.beams, path=tmp_path / "tree.svg").axes
+    way = sorted((line.get_xdata()[1] + ASIDE, line.get_ydata()[1]) for line in axes.lines if line.get_color() == BLUE)
+    drawn = [next(text.get_text() for text in axes.texts if tuple(text.xy) == place) for place in way]
+    assert drawn == list(map(str, output.answers[0])) and (tmp_path / "tree.svg").stat().st_size > 0
+
+
+@checks(one_step, softmax_temperatures, probability_cuts, beam_tree)
+@pytest.mark.parametrize("draw, error, says", [
+    (lambda: one_step(np.zeros((2, 3))), sg.DataError, r"\(2, 3\)"), (lambda: one_step([np.nan, 1]), sg.DataError, "NaN"),
+    (lambda: one_step([-np.inf]), sg.DataError, "at least one finite"), (lambda: one_step([]), sg.DataError, "at least"),
+    (lambda: softmax_temperatures(SCORES, ["a"]), sg.DataError, "must be 5 labels"),
+    (lambda: softmax_temperatures(SCORES, k=0), sg.ConfigError, "k must"),
+    (lambda: softmax_temperatures(SCORES, temperatures=[0]), sg.GenerationError, "temperature"),
+    (lambda: probability_cuts(SCORES, p=1.5), sg.GenerationError, "top_p"),
+    (lambda: probability_cuts(SCORES, path="x.gif"), sg.ConfigError, "x.gif"),
+    (lambda: beam_tree(BeamTree(1, 2)), sg.DataError, "at least one step"),
+    (lambda: beam_tree(small_tree(), prompt=1), sg.ConfigError, "from 0; got 1"),
+    (lambda: beam_tree(small_tree(), steps=0), sg.ConfigError, "steps")])
+def test_steps_and_trees_that_cannot_be_drawn_are_refused_by_name(matplotlib, draw, error, says):
+    with pytest.raises(error, match=says):
+        draw()

@@ -3,7 +3,8 @@
 
 Before this folder: `training`, `decoding`. After it: one file for each command, and here what they share. Exit codes:
 0 done, 2 a mistake of the caller's (one sentence, no traceback), 130 stopped by Ctrl-C. Read in this order: arguments,
-tasks, run, train, generate, evaluate, ask, tensor_list, inspect_model, train_tokenizer, inspect_tokenizer, tokenizer.
+tasks, run, train, decoding_options, compare, explain, generate, evaluate, ask, tensor_list, inspect_model,
+train_tokenizer, inspect_tokenizer, tokenizer.
 """
 
 import argparse
@@ -19,6 +20,7 @@ A GPT from raw text to generated text, in pure NumPy.
   scratchgpt train                          learn from the stories that come with the project, in minutes
   scratchgpt train book.txt --out my-model  learn from your own text
   scratchgpt generate --model my-model --prompt "Once"
+  scratchgpt generate --model my-model --prompt "Once" --compare greedy,beam,top_p
   scratchgpt evaluate --model my-model other.txt
   scratchgpt train --task translate         learn dates, from words to digits; scratchgpt translate uses the model
   scratchgpt train --task answer            learn to answer questions; scratchgpt answer uses the model

@@ -1,7 +1,12 @@
-"""From scores to text. Read in this order: greedy, sampling, filters, generate, generation_config."""
+"""From scores to text. Read in this order: contradictions, generation_config, processors, constraints, reader,
+stopping, run, strategies, searches, prompt, candidates, text, output, prepare, generate.
 
-from .filters import temperature, top_k, top_p
-from .generate import generate, stream
+Before this folder: `cache`, `tokenizers`. After it: a model is asked for scores, processors reshape them, a strategy
+chooses, and `generate` is the one door to all of it.
+"""
+
+from .constraints import WatermarkDetector
+from .generate import generate, stream, stream_text
 from .generation_config import GenerationConfig
-from .greedy import greedy
-from .sampling import sample
+from .output import GenerationOutput, sequence_logprob
+from .strategies import greedy, sample

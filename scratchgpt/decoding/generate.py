@@ -1,120 +1,89 @@
-"""The loop from a prompt to a text. Before: `filters`, `greedy`, `sampling`, `cache`. After: generation is three lines.
+"""The one door: a request is checked, made ready, given to its strategy, and answered.
 
-    scores = model.next_logits(ids)  ->  filters, in order  ->  a strategy chooses
+Before this file: all others of the folder. After it: every way of decoding is a set of options.
 """
 
 import numpy as np
 
-from .. import backend
 from ..errors import GenerationError
-from ..inputs import as_mask, as_rows, check_whole
-from . import filters
-from .greedy import greedy
-from .sampling import sample
+from .generation_config import GenerationConfig
+from .prepare import prepare
+from .text import TextStream
 
 
-def generate(model, ids, attention_mask=None, *, max_new_tokens, temperature=1.0, top_k=None, top_p=None, rng=None,
-             filters=(), eos_token_id=None, pad_token_id=None):
-    """Continue every row of `ids` by up to max_new_tokens tokens.
+def generate(model, ids=None, attention_mask=None, *, generation_config=None, **options):
+    """Continue every row of `ids`.
 
-        x_{t+1} ~ softmax(filters(logits(x_1..x_t)))
+        x_{t+1} ~ softmax(processors(logits(x_1..x_t)))        without an rng: argmax
 
-    ids             (B, T) integers, T >= 1          max_new_tokens  >= 0
-    attention_mask  (B, T) of 1 for tokens and 0 for pads, wherever they are; None: no pads. A padded row is continued
-                    as it would be alone, at the end of the array.
-    temperature, top_k, top_p                        nothing is applied unasked
-    filters         more functions (ids, scores) -> scores, applied first
-    rng             numpy.random.Generator to sample; None is greedy, and then sampling options are an error
-    eos_token_id    a token, or several, that end a row; None: nothing does. A row that has ended is filled with
-    pad_token_id    (None: the first of eos_token_id); when all have ended, generation stops
-    returns         (B, T + n) integers, n <= max_new_tokens, a NumPy array: the prompt and what follows
+    model           a language model; an encoder-decoder, whose source ids are, or `model.given(source)`
+    ids             (B, T) integers; None or T = 0: a prompt of bos_token_id alone
+    attention_mask  (B, T) of 1 for tokens and 0 for pads, on either side; None: no pads. A row is continued as it
+                    would be alone, at the end of the array.
+    options         every field of `GenerationConfig` (lengths in tokens), over those of `generation_config`, and
+        rng                     numpy.random.Generator to sample; None: no chance
+        tokenizer               whose ids they are: for stop strings, regex, grammar, token healing
+        assistant_model         a smaller model of the same vocabulary that drafts
+        logits_processor        functions (ids, scores) -> scores, ids (B, S) being -1 where there is no token
+        prefix_allowed_tokens_fn  (row, ids (T,)) -> the tokens that may follow
+        stopping_criteria       functions (ids (1, T), scores (1, V)) -> whether the text ends
+        negative_prompt_ids, negative_prompt_attention_mask    what guidance_scale steers away from
+        decoder_input_ids       what an encoder-decoder's answer begins with
+    returns         (B n, T + N) integers, a NumPy array: prompts and what follows, n = num_return_sequences; rows that
+                    have ended are filled with pad_token_id. With return_dict_in_generate a `GenerationOutput`.
     Past the context length the window slides: each token is predicted from the last n_positions before it.
-    Raises GenerationError or DataError for a request that cannot be met.
-    Source: Radford et al. 2019, section 3.
+    Raises GenerationError or DataError for a request that cannot be met, and then nothing was changed.
+    Source: Radford et al. 2019, section 3; Wolf et al. 2019, arXiv:1910.03771, for the names.
     """
-    ids = _prompt(ids)
-    new = list(stream(model, ids, attention_mask, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
-                      top_p=top_p, rng=rng, filters=filters, eos_token_id=eos_token_id, pad_token_id=pad_token_id))
-    return np.concatenate([ids, *(token[:, None] for token in new)], axis=1)
+    request = prepare(model, ids, attention_mask, generation_config or GenerationConfig(), options)
+    for _ in request.strategy(request.run):
+        pass
+    return request.answer()
 
 
-def stream(model, ids, attention_mask=None, *, max_new_tokens, temperature=1.0, top_k=None, top_p=None, rng=None,
-           filters=(), eos_token_id=None, pad_token_id=None):
-    """As `generate`, yielding the new ids (B,) of each step as soon as they are chosen.
+def stream(model, ids=None, attention_mask=None, *, generation_config=None, **options):
+    """As `generate`, yielding the new ids (R,) of each place in the answers as soon as all rows have one.
 
-        x_{t+1} ~ softmax(filters(logits(x_1..x_t)))
+        x_{t+1} ~ softmax(processors(logits(x_1..x_t)))
 
-    ids (B, T)    yields up to max_new_tokens arrays (B,)
+    ids (B, T)    yields arrays (R,), R = B num_return_sequences; rows that have ended give pads
+    Raises GenerationError for beams, which are known only at the end, and as `generate`; all before the first token.
     Source: as `generate`.
     """
-    check_whole("max_new_tokens", max_new_tokens, 0, GenerationError)
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        raise GenerationError(f"rng must be a numpy.random.Generator, or None for greedy decoding; got {rng!r:.80}, "
-                              "pass np.random.default_rng(seed)")
-    if not hasattr(model, "next_logits"):
-        raise GenerationError("a text is continued by a language model; an encoder-decoder is one when given a source, "
-                              f"generate(model.given(source), ...); got a {type(model).__name__}")
-    ids = _prompt(ids)
-    words = None if attention_mask is None else as_mask("attention_mask", attention_mask, ids.shape, GenerationError)
-    ends, pad = _ends(eos_token_id, pad_token_id)
-    chain = [*filters, *_standard_filters(temperature, top_k, top_p, rng)]
-    return _steps(model, ids, words, max_new_tokens, chain, greedy if rng is None else sample, rng, ends, pad)
+    return _streaming(model, ids, attention_mask, generation_config, options).columns()
 
 
-def _steps(model, ids, words, count, chain, choose, rng, ends, pad):
-    """Yields the tokens (B,) of each step; those of rows that have ended are `pad`."""
-    (B, T), read, cache, ended = ids.shape, 0, model.new_cache(), np.zeros(len(ids), bool)
-    text = np.concatenate([ids, np.empty((B, count), ids.dtype)], axis=1)           # as it is said
-    line, seen = text, None                                                         # as it is read
-    if words is not None:                                # pads to the front: a window must find the words in one piece
-        order = np.argsort(words, axis=1, kind="stable")
-        line = np.concatenate([np.take_along_axis(ids, order, axis=1), text[:, T:]], axis=1)
-        seen = np.concatenate([np.take_along_axis(words, order, axis=1), np.ones((B, count), np.int64)], axis=1)
-    for end in range(T, T + count):
-        slides = cache is None or model.n_positions is not None and end > model.n_positions
-        first = max(0, end - model.n_positions) if slides and model.n_positions is not None else 0
-        padding = {} if words is None else {"attention_mask": seen[:, first:end]}
-        if slides:
-            scores = model.next_logits(line[:, first:end], **padding)
-        else:
-            scores = model.next_logits(line[:, read:end], cache, **padding)
-            read = end
-        for keep in chain:
-            scores = keep(text[:, :end], scores)
-        text[:, end] = line[:, end] = np.where(ended, pad, backend.to_host(choose(scores, rng)))
-        ended |= np.isin(text[:, end], ends)
-        yield text[:, end].copy()
-        if ended.all():
-            return
+def stream_text(model, prompt, tokenizer, *, generation_config=None, **options):
+    """As `stream`, yielding the answer to one prompt as pieces of text, each as soon as it is certain.
+
+        text_1 + text_2 + ... = GenerationOutput.texts(tokenizer)[0]
+
+    prompt     str, or ids (T,) or (1, T); special tokens in a str are taken as such
+    tokenizer  whose ids they are
+    yields     str, none of them empty: without what ends the text, be it eos or, unless include_stop_str_in_output is
+               asked for, a stop string, whose possible beginning is held back until it is none; half a character waits
+    Raises GenerationError for several texts, and as `stream`; all before the first token.
+    Source: as `TextStream`.
+    """
+    ids = tokenizer(prompt, allowed_special="all").input_ids if isinstance(prompt, str) else np.asarray(prompt)
+    request = _streaming(model, np.atleast_2d(ids), None, generation_config, {**options, "tokenizer": tokenizer})
+    if len(request.run.prompts) > 1:
+        raise GenerationError(f"text is streamed one at a time; got {len(request.run.prompts)}: call generate, or "
+                              "leave out num_return_sequences")
+    return _pieces(request, tokenizer)
 
 
-def _ends(eos_token_id, pad_token_id):
-    """The tokens that end a row, as a list, and the one that fills it afterwards."""
-    several = isinstance(eos_token_id, (list, tuple))
-    ends = list(eos_token_id) if several else [] if eos_token_id is None else [eos_token_id]
-    pads = [] if pad_token_id is None else [pad_token_id]
-    for name, value in [("eos_token_id", end) for end in ends] + [("pad_token_id", pad) for pad in pads]:
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
-            raise GenerationError(f"{name} must be a token, an integer >= 0; got {value!r}")
-    return ends, [*pads, *ends, 0][0]
+def _streaming(model, ids, attention_mask, generation_config, options):
+    """A Request whose tokens are known one after another."""
+    request = prepare(model, ids, attention_mask, generation_config or GenerationConfig(), options)
+    if request.config.asks("num_beams"):
+        raise GenerationError("beam search knows its text only at the end; call generate, or leave out "
+                              f"num_beams={request.config.num_beams}")
+    return request
 
 
-def _standard_filters(temperature, top_k, top_p, rng):
-    chain = []
-    if temperature != 1:
-        chain.append(filters.temperature(temperature))
-    if top_k is not None:
-        chain.append(filters.top_k(top_k))
-    if top_p is not None:
-        chain.append(filters.top_p(top_p))
-    if chain and rng is None:
-        raise GenerationError("temperature, top_k and top_p shape what is sampled; pass "
-                              "rng=np.random.default_rng(seed), or leave them out for greedy decoding")
-    return chain
-
-
-def _prompt(ids):
-    ids = backend.to_host(as_rows("the prompt", ids, GenerationError))
-    if ids.ndim != 2 or ids.dtype.kind not in "iu" or ids.shape[1] < 1:
-        raise GenerationError(f"the prompt must be integers (B, T) with T >= 1; got {ids.dtype} {ids.shape}")
-    return ids.astype(np.int64)                     # a narrow type might not hold the tokens that follow
+def _pieces(request, tokenizer):
+    prompt = request.run.prompts[0]
+    stream = TextStream(tokenizer, request.config, prompt[prompt >= 0])
+    yield from filter(None, (stream.push(token) for token, in request.columns()))
+    yield from filter(None, [stream.flush()])

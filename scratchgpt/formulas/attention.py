@@ -36,30 +36,6 @@ def padding_mask(attention_mask):
     return (attention_mask != 0)[:, None, None, :]
 
 
-def repeat_heads(k, G):
-    """Give each of G query heads its own copy of the key or value head that they share.
-
-        y_{b, g + G j, s, d} = k_bjsd      g = 0 .. G - 1
-
-    k (B, K, S, D)    G query heads to each key/value head    returns (B, G K, S, D), no copy where G or K is 1
-    Source: Ainslie et al. 2023, arXiv:2305.13245 (grouped-query attention).
-    """
-    B, K, S, D = k.shape
-    return k if G == 1 else np.broadcast_to(k[:, :, None], (B, K, G, S, D)).reshape(B, K * G, S, D)
-
-
-def repeat_heads_backward(dy, G):
-    """Gradient of `repeat_heads`: whoever was copied receives the sum of its copies' gradients.
-
-        dk_bjsd = sum_g dy_{b, g + G j, s, d}
-
-    dy (B, G K, S, D)    returns (B, K, S, D)
-    Source: Ainslie et al. 2023, arXiv:2305.13245.
-    """
-    B, H, S, D = dy.shape
-    return dy if G == 1 else dy.reshape(B, H // G, G, S, D).sum(axis=2)
-
-
 @by_rows(core=3)
 def attention(q, k, v, mask=None, dropped=None):
     """Average the values, weighted by how well each key answers the query.
@@ -76,7 +52,7 @@ def attention(q, k, v, mask=None, dropped=None):
     """
     s = (q / math.sqrt(q.shape[-1])) @ k.swapaxes(-1, -2)       # step 1: (..., T, D) -> (..., T, S)
     if mask is not None:
-        s += np.where(mask, 0, -np.inf).astype(s.real.dtype)
+        s = np.where(mask, s, -np.inf)
     p = softmax(s)                                              # step 2
     return (p if dropped is None else p * dropped) @ v, p       # step 3: (..., T, S) -> (..., T, D)
 

@@ -119,7 +119,7 @@ def _tiles(q, k, window):
     holds all.
     """
     (B, K, G, T, _), S = q.shape, k.shape[2]
-    size = TILE if isinstance(q, np.ndarray) else T
+    size = min(TILE, T) if isinstance(q, np.ndarray) else T
     for start in range(0, T, size):
         rows = slice(start, min(start + size, T))
         keys = slice(0 if window is None else max(0, S - T + start - window + 1), S - T + rows.stop)

@@ -20,9 +20,8 @@ class MultiHeadAttention(Module):
     n_head    H                                          n_kv_head  K, which divides H; None: H
     window    W: in causal calls a query sees itself and the W - 1 tokens before it; None: all of them
     Keeps x, the memory if there is one, q, k, v (turned, if there is a rotation, and the rotation), the merged heads
-    (B, T, H D) and the probabilities (B, H, T, S), with dropout also the factors on these (B, H, T, S), and where
-    1 < K < H copies of k and v for every query head in place of k and v; or, if only causal, k and v as they are and
-    one number for each head and query (B, H, T). With a cache, k and v are the cache's whole buffers.
+    (B, T, H D) and the probabilities (B, H, T, S), with dropout also the factors on these (B, H, T, S); or, if only
+    causal, one number for each head and query (B, H, T). With a cache, k and v are the cache's whole buffers.
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2; Ainslie et al. 2023, arXiv:2305.13245, for K < H.
     """
 
@@ -44,7 +43,7 @@ class MultiHeadAttention(Module):
         mask      booleans that broadcast to (B, H, T, S), True where a query may look; None: everywhere
         causal    True: besides, only at itself and what came before
         rotation  (cos, sin) as `formulas.rotation` makes them, which turn q and k by their positions; None: no turn
-        cache     LayerCache. Self-attention appends to it and attends to all it holds. Cross-attention fills it
+        cache     LayerCache. Self-attention appends to it and attends to all it gives. Cross-attention fills it
                   once and then reads it: the memory is projected only the first time.
         rng       Generator for the dropout; None: none
         maps      a list that receives the probabilities (B, H, T, S), for whoever wants to look
@@ -52,9 +51,9 @@ class MultiHeadAttention(Module):
         """
         if memory is not None and rotation is not None:
             raise ConfigError("a rotation turns by positions in one text; leave it out where a memory is given")
-        options = {"mask": mask, "causal": causal, "window": self.window if causal else None, "rng": rng, "maps": maps}
+        options = {"causal": causal, "window": self.window if causal else None, "rng": rng, "maps": maps}
         if memory is not None and cache is not None and cache.length:
-            return self._read_memory(x, cache, options)
+            return self._read_memory(x, cache, mask=mask, **options)
         (q, k, v), project_back = self.project(x, memory)                       # step 1: (B, T, C) -> (B, T, H D)
         q, k, v = _heads(q, self.n_head), _heads(k, self.n_kv_head), _heads(v, self.n_kv_head)
         if rotation is not None:
@@ -63,7 +62,9 @@ class MultiHeadAttention(Module):
         T_new = k.shape[2]
         if cache is not None:
             k, v = cache.append(k, v)                                           # (B, K, T, D) -> (B, K, S, D)
-        o, attend_back = self.attend(q, k, v, **options)                        # step 3
+            if mask is not None:
+                mask = mask[..., -k.shape[2]:]                                  # a sliding cache gives the last keys
+        o, attend_back = self.attend(q, k, v, mask, **options)                  # step 3
         y, out_back = self.out(_merge(o))                                       # step 4
 
         def backward(dy):
@@ -75,7 +76,7 @@ class MultiHeadAttention(Module):
             return project_back(_merge(dq), _merge(dk), _merge(dv))             # back through step 1
         return y, backward
 
-    def _read_memory(self, x, cache, options):
+    def _read_memory(self, x, cache, **options):
         """Cross-attention to a memory whose keys and values are in the cache."""
         q, q_back = self.project.queries(x)                                     # step 1, for queries only
         o, attend_back = self.attend(_heads(q, self.n_head).swapaxes(1, 2), *cache.kept(), **options)       # step 3

@@ -1,5 +1,7 @@
 """Tables of vectors, for tokens and for positions. Before: `linear`. After: how ids become a (B, T, C) stream."""
 
+import numpy as np
+
 from .. import formulas
 from ..errors import ConfigError
 from ..module import Module, Parameter, normal
@@ -63,11 +65,14 @@ class LearnedPositions(Module):
 
 
 class SinusoidalPositions(Module):
-    """y_t = x_t + PE[offset + t]: fixed waves, nothing to learn and no longest text. Keeps nothing.
+    """y_t = x_t + PE[p_t], p_t the position of token t: fixed waves, nothing to learn, no longest text. Keeps nothing.
 
     Source: as `formulas.sinusoidal_positions`.
     """
 
-    def forward(self, x, offset=0):
-        """x (..., T, C), C even -> (..., T, C)."""
-        return x + formulas.sinusoidal_positions(*x.shape[-2:], like=x, offset=offset), lambda dy: dy
+    def forward(self, x, positions=0):
+        """x (..., T, C), C even -> (..., T, C).    positions  as of LearnedPositions"""
+        T, C = x.shape[-2:]
+        if isinstance(positions, int):
+            positions = np.arange(positions, positions + T, like=x)
+        return x + formulas.sinusoidal_positions(positions, C, like=x), lambda dy: dy

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..cache import layer_caches
 from ..layers import Embedding
 from .config import ModelConfig
 from .language_model import LanguageModel
@@ -58,6 +59,7 @@ class BigramLM(LanguageModel):
     def _vocabulary(self):
         return [(self.table.weight, (0, 1))]                                   # every token before every other
 
-    def new_cache(self):
-        """None: a bigram remembers nothing."""
+    def new_cache(self, implementation="dynamic", capacity=None):
+        """None, of whatever kind: a bigram remembers nothing."""
+        layer_caches([], implementation, capacity)
         return None

@@ -4,15 +4,17 @@ Before this file: `language_model`, `cache`. After it: to translate is to genera
 source is given, the model is a language model of the target.
 """
 
+import copy
 from collections import deque
 
 import numpy as np
 
 from .. import backend, formulas
-from ..cache import EncoderDecoderCache
+from ..cache import EncoderDecoderCache, KVCache, check_rows, layer_caches
 from ..errors import DataError
 from ..inputs import as_mask
 from ..layers import CrossEntropy
+from .language_model import last_of_rows
 from .pretrained_model import PretrainedModel
 
 
@@ -25,7 +27,7 @@ class EncoderDecoder(PretrainedModel):
     Subclasses define, with memory (B, S, C), h (B, T, C) and masks (B, 1, 1, S) and (B, 1, 1, T):
 
         _encode(source, mask, pullbacks, ...) -> memory, backward
-        _decode(target, mask, memory, memory_mask, pullbacks, ...) -> h, backward        backward(dh) returns dmemory
+        _decode(target, mask, memory, memory_mask, pullbacks, positions, ...) -> h, backward, backward(dh) -> dmemory
         _head(h) -> logits, backward
 
     and `config` with src_vocab_size, tgt_vocab_size, num_decoder_layers, max_length and the ids of the special tokens.
@@ -99,10 +101,11 @@ class EncoderDecoder(PretrainedModel):
         given._hidden(target, maps=(maps["decoder"], maps["cross"]))
         return maps
 
-    def _mask(self, ids, cache=None):
-        """(B, T) -> booleans (B, 1, 1, T), True for words, and (B, 1, 1, past + T) with a cache."""
-        words = ids != self.config.pad_token_id
-        return formulas.padding_mask(words if cache is None else cache.all_words(words))
+    def _mask(self, ids, cache=None, attention_mask=None):
+        """(B, T) -> booleans (B, 1, 1, past + T), True for words: as the mask (B, past + T) says, or else the ids."""
+        new = ids != self.config.pad_token_id if attention_mask is None else attention_mask[:, -ids.shape[1]:] != 0
+        words = new if cache is None else cache.all_words(new)
+        return formulas.padding_mask(words if attention_mask is None else attention_mask)
 
     def _source(self, ids, mask):
         """Checked ids (B, S), and which of them are words, booleans (B, 1, 1, S)."""
@@ -131,36 +134,61 @@ class ConditionalModel:
         p(y_t | y_0 .. y_{t-1}) = softmax(logits_{t-1})        for each row of the source (B, S), which is encoded once
 
     It has what `generate` asks of a language model, so that every decoding strategy works on it: start from <bos>.
-    An attention_mask (B, S) may come with ids, as everywhere, but must hide nothing: in a target it is pad_token_id
-    that says what is padding, and the places of pads count.
+    An attention_mask may come with ids, as everywhere: its 0 hides a pad, wherever it is, and positions count tokens;
+    so a row in a padded batch gives what it gives alone. Without one it is pad_token_id that says what is padding, and
+    the places of pads count. For one text, give it with every call or with none.
+
+    source, source_mask   (B, S) the source's ids, and 1 for its words, on the host
     Source: as `EncoderDecoder`.
     """
 
     def __init__(self, model, source, source_mask=None, **views):
         self.model, self.config, self.n_positions = model, model.config, model.config.max_length
-        source, self.mask = model._source(source, source_mask)
-        self.memory, _ = model._encode(source, self.mask, deque(maxlen=0), **views)
+        ids, self.memory_mask = model._source(source, source_mask)
+        self.source = backend.to_host(ids)
+        self.source_mask = backend.to_host(self.memory_mask)[:, 0, 0].astype(np.int64)      # (B, 1, 1, S) -> (B, S)
+        self.memory, _ = model._encode(ids, self.memory_mask, deque(maxlen=0), **views)
 
-    def logits(self, ids, cache=None, attention_mask=None):
-        """ids (B, T) -> logits (B, T, V); holds no activations. With a cache, ids continue what it remembers."""
-        return self.model._head(self._hidden(ids, cache, attention_mask))[0]
+    def logits(self, ids, cache=None, attention_mask=None, states=None):
+        """ids (B, T) -> logits (B, T, V); holds no activations. With a cache, ids continue what it remembers.
 
-    def next_logits(self, ids, cache=None, attention_mask=None):
-        """ids (B, T) -> logits (B, V) of the token that follows the last."""
-        return self.model._head(self._hidden(ids, cache, attention_mask)[:, -1])[0]
+        states   a list that receives the decoder's hidden states (B, T, C), before its first block and after each
+        """
+        return self.head(self._hidden(ids, cache, attention_mask, states=states))
+
+    def next_logits(self, ids, cache=None, attention_mask=None, states=None):
+        """ids (B, T) -> logits (B, V) of the token that follows the last of each row that is no pad of the mask."""
+        return self.head(last_of_rows(self._hidden(ids, cache, attention_mask, states=states), attention_mask))
+
+    def head(self, h):
+        """Last hidden states (..., C) -> logits (..., V)."""
+        return self.model._head(h)[0]
 
     def check_ids(self, ids, past=0):
         """ids as a (B, T) integer array on the model's device, or a DataError that says what is wrong with them."""
         return self.model._target(ids, len(self.memory), past)
 
-    def new_cache(self):
-        """An empty EncoderDecoderCache for `logits` and `next_logits`."""
-        return EncoderDecoderCache(self.config.num_decoder_layers)
+    def new_cache(self, implementation="dynamic", capacity=None):
+        """An empty EncoderDecoderCache; the kind is that of the target's part, as `layer_caches` says."""
+        L, S = self.config.num_decoder_layers, self.memory.shape[1]
+        return EncoderDecoderCache(KVCache(layer_caches([None] * L, implementation, capacity)),
+                                   KVCache(layer_caches([None] * L, "static", S)))
+
+    def select(self, rows):
+        """The model whose row b has the source of row rows[b].    rows (B',) integers, as for `KVCache.select`"""
+        rows, chosen = check_rows(rows, len(self.memory)), copy.copy(self)
+        chosen.source, chosen.source_mask = self.source[rows], self.source_mask[rows]
+        rows = backend.asarray(rows, like=self.memory)
+        chosen.memory, chosen.memory_mask = self.memory[rows], self.memory_mask[rows]
+        return chosen
 
     def _hidden(self, ids, cache=None, attention_mask=None, **views):
-        if attention_mask is not None and not np.all(backend.to_host(attention_mask)):
-            raise DataError("the attention_mask of a target must hide nothing; leave it out, pads being pad_token_id="
-                            f"{self.config.pad_token_id}, and begin every row of a batch with <bos>")
-        ids = self.check_ids(ids, 0 if cache is None else len(cache))
-        mask = self.model._mask(ids, cache)
-        return self.model._decode(ids, mask, self.memory, self.mask, deque(maxlen=0), cache=cache, **views)[0]
+        past = positions = 0 if cache is None else len(cache)
+        ids = self.check_ids(ids, past)
+        if attention_mask is not None:
+            shape = ids.shape[0], past + ids.shape[1]
+            attention_mask = backend.asarray(as_mask("attention_mask", attention_mask, shape, DataError), like=ids)
+            positions = formulas.token_positions(attention_mask)[:, past:]                   # (B, S) -> (B, T)
+        mask = self.model._mask(ids, cache, attention_mask)
+        return self.model._decode(ids, mask, self.memory, self.memory_mask, deque(maxlen=0), positions, cache=cache,
+                                  **views)[0]

@@ -34,6 +34,7 @@ class LanguageModel(PretrainedModel):
         attention_mask   (B, T) of 1 for tokens and 0 for pads, on either side; None: no pads. With a cache (B, S),
                          for what it remembers and what is new
         cache            KVCache: ids (B, T) continue what it remembers
+        states           a list that receives the hidden states (B, T, C) as `hidden_states` gives them
 
     Source: Bengio et al. 2003, A neural probabilistic language model, section 1.
     """
@@ -72,18 +73,21 @@ class LanguageModel(PretrainedModel):
         loss, loss_back = CrossEntropy(ignore_index, label_smoothing)(logits, targets)
         return loss, lambda dloss=1.0: logits_back(loss_back(dloss))
 
-    def logits(self, ids, cache=None, attention_mask=None):
+    def logits(self, ids, cache=None, attention_mask=None, states=None):
         """ids (B, T) -> logits (B, T, V); holds no activations."""
-        return self._head(self._inference(ids, cache, attention_mask))[0]
+        return self.head(self._inference(ids, cache, attention_mask, states=states))
 
-    def next_logits(self, ids, cache=None, attention_mask=None):
+    def next_logits(self, ids, cache=None, attention_mask=None, states=None):
         """ids (B, T) -> logits (B, V) of the token that follows the last of each row that is no pad."""
-        h = self._inference(ids, cache, attention_mask)
-        if attention_mask is None:
-            return self._head(h[:, -1])[0]
-        is_token = backend.to_host(attention_mask)[:, -h.shape[1]:]
-        last = backend.asarray(h.shape[1] - 1 - np.argmax(is_token[:, ::-1] != 0, axis=-1), like=h)
-        return self._head(h[np.arange(h.shape[0], like=h), last])[0]
+        return self.head(last_of_rows(self._inference(ids, cache, attention_mask, states=states), attention_mask))
+
+    def head(self, h):
+        """Last hidden states (..., C) -> logits (..., V); holds no activations."""
+        return self._head(h)[0]
+
+    def select(self, rows):
+        """The model for row rows[b] at row b of a batch: itself, as it knows nothing of the rows.    rows (B',)"""
+        return self
 
     def hidden_states(self, ids, attention_mask=None):
         """ids (B, T) -> [(B, T, C)]: the stream as it enters the first block, and after each; the last one normed."""
@@ -147,6 +151,21 @@ class LanguageModel(PretrainedModel):
             raise DataError(f"a text must fit the context of n_positions={self.n_positions} tokens; "
                             f"got {past + ids.shape[1]}")
         return ids
+
+
+def last_of_rows(h, attention_mask=None):
+    """What stands at each row's last token that is no pad.
+
+        y_b = h_{b, t}      t = max {t : m_bt = 1}
+
+    h (B, T, C)    attention_mask  m, (B, S), of which the last T columns count; None: no pads    returns (B, C)
+    Source: as `LanguageModel`, whose next token follows this one.
+    """
+    if attention_mask is None:
+        return h[:, -1]
+    is_token = backend.to_host(attention_mask)[:, -h.shape[1]:]
+    last = backend.asarray(h.shape[1] - 1 - np.argmax(is_token[:, ::-1] != 0, axis=-1), like=h)
+    return h[np.arange(h.shape[0], like=h), last]
 
 
 def _resize(array, axis, length, rng, std):

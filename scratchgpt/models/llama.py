@@ -64,7 +64,7 @@ class Llama(Decoder):
     def _rotate(self, positions, like):
         return self.rotary(positions, like)
 
-    _blocks, _norm = property(attrgetter("layers")), property(attrgetter("norm"))
+    _blocks, _norm, _windows = (property(attrgetter(name)) for name in ("layers", "norm", "config.windows"))
 
     def _head(self, h):
         return self.embed_tokens.unembed(h) if self.lm_head is None else self.lm_head(h)

@@ -112,10 +112,10 @@ class Transformer(EncoderDecoder):
         self.head = (None if config.tie_word_embeddings
                      else Linear(C, V, rng=rng, bias=False, std=_glorot(C, V)))
 
-    def _embed(self, table, ids, rng, past=0):
+    def _embed(self, table, ids, rng, positions=0):
         scale = math.sqrt(self.config.d_model)
         e, table_back = table(ids)                                             # (B, T) -> (B, T, C)
-        h, positions_back = self.positions(scale * e, past)
+        h, positions_back = self.positions(scale * e, positions)
         h, dropout_back = self.dropout(h, rng)
         return h, lambda dh: table_back(scale * positions_back(dropout_back(dh)))
 
@@ -130,9 +130,10 @@ class Transformer(EncoderDecoder):
                 dh = pullback(dh)
         return h, backward
 
-    def _decode(self, target, mask, memory, memory_mask, pullbacks, rng=None, cache=None, states=None, maps=None):
-        step, past = _recorder(pullbacks, states), 0 if cache is None else len(cache)
-        h = step(*self._embed(self.target_embedding, target, rng, past))
+    def _decode(self, target, mask, memory, memory_mask, pullbacks, positions=0, rng=None, cache=None, states=None,
+                maps=None):
+        step = _recorder(pullbacks, states)
+        h = step(*self._embed(self.target_embedding, target, rng, positions))
         for i, block in enumerate(self.decoder):
             h = step(*block(h, memory=memory, memory_mask=memory_mask, mask=mask, causal=True, rng=rng, maps=maps,
                             cache=None if cache is None else cache[i]))

@@ -6,6 +6,9 @@ After it: the reader knows how a picture comes to a file, and what a token looks
 
 from pathlib import Path
 
+import numpy as np
+
+from .. import backend
 from ..errors import ConfigError, DataError, MissingExtraError
 from ..files import atomic_write
 from ..tokenizers.explain import readable
@@ -44,6 +47,19 @@ def written(figure, path):
         with atomic_write(path, "wb") as file:
             figure.savefig(file, format=suffix[1:], dpi=150, bbox_inches="tight", metadata=FORMATS[suffix])
     return figure
+
+
+def one_step(scores):
+    """The scores (V,) of one step on the host, of a batch of one too.
+
+    Raises DataError for another shape, for NaN, and where no token is possible.
+    Source: as `formulas.softmax`.
+    """
+    s = np.asarray(backend.to_host(scores))
+    s = s[0] if s.ndim == 2 and len(s) == 1 else s
+    if s.ndim != 1 or s.size == 0 or s.dtype.kind != "f" or not s.max() > -np.inf or s.max() == np.inf:
+        raise DataError(f"scores must be numbers (V,), at least one finite and none NaN; got {s.dtype} {s.shape}")
+    return s
 
 
 def labels(name, tokens, n):

@@ -138,6 +138,15 @@ def readable(token):
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
+def token_labels(ids, tokenizer):
+    """The readable text of each token.
+
+    ids  (T,) integers    returns list of str, "" for an id that the tokenizer does not have
+    Source: as `readable`.
+    """
+    return [readable(tokenizer.token_bytes(int(i))) if 0 <= i < tokenizer.vocab_size else "" for i in ids]
+
+
 def longest_tokens(tokenizer, count):
     """Return the tokens of most bytes, the longest first, of equal ones the smaller id.
 

@@ -32,7 +32,7 @@ def test_training_leaves_a_model_its_tokenizer_and_its_record(trained):
     assert len(tokens[0]) + len(tokens[1]) == len(TEXT) and len(tokens[1]) == round(len(TEXT) / 10)
 
 
-@checks(cli.main, train_command.run, generate_command.write_sample)
+@checks(cli.main, train_command.run, generate_command.write_text)
 def test_the_last_lines_name_the_validation_loss_and_print_a_sample(text, tmp_path, capsys):
     assert cli.main(["train", str(text), "--out", str(tmp_path / "r"), *SMALL]) == 0
     out, err = capsys.readouterr()
@@ -71,7 +71,7 @@ def test_a_folder_that_holds_an_encoder_decoder_is_pointed_to_its_own_command(tm
         generate_command.load_language_model(tmp_path)
 
 
-@checks(generate_command.write_sample)
+@checks(generate_command.write_text)
 def test_a_token_of_the_model_that_its_tokenizer_lacks_writes_nothing(tmp_path, capsys):
     tokenizer = sg.CharTokenizer.train("ab")
     tokenizer.save_pretrained(tmp_path)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchgpt.decoding import generate, greedy, sample, stream, temperature, top_k, top_p
-from scratchgpt.errors import DataError, GenerationError
+from scratchgpt.decoding import generate, greedy, sample, stream
+from scratchgpt.decoding.processors import temperature, top_k, top_p
+from scratchgpt.errors import GenerationError
 from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config
 from tests.checks import checks
 from tests.layers.cases import P, V, gpt2
@@ -17,15 +18,15 @@ from tests.models.test_llama import padding
 
 MODELS = {"gpt2": gpt2, "bigram": lambda rng: BigramLM(BigramConfig(V), rng=rng), "llama": llama}
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
-prompts = given(B=st.integers(1, 3), T=st.integers(1, P + 3), count=st.integers(0, P + 3),
+prompts = given(B=st.integers(1, 3), T=st.integers(1, P), count=st.integers(0, P + 3),
                 seed=st.integers(0, 2**32 - 1))
 
 
-def plainly(model, ids, count, filters=(), choose=greedy, rng=None):
+def plainly(model, ids, count, processors=(), choose=greedy, rng=None):
     """nanoGPT's loop: crop to the context, run the whole of it, choose, append."""
     for _ in range(count):
         scores = model(ids if model.n_positions is None else ids[:, -model.n_positions:])[0][:, -1]
-        for keep in filters:
+        for keep in processors:
             scores = keep(ids, scores)
         ids = np.concatenate([ids, choose(scores, rng)[:, None]], axis=1)
     return ids
@@ -49,9 +50,9 @@ def test_sampled_text_is_that_of_the_plain_loop_with_the_same_generator(make, B,
     model, ids, _ = model_and_batch(make, B, T, seed)
     options = [({}, []), ({"temperature": 0.7}, [temperature(0.7)]),
                ({"top_p": 0.8, "top_k": 4, "temperature": 2}, [temperature(2), top_k(4), top_p(0.8)])]
-    for wish, filters in options:
+    for wish, processors in options:
         found = generate(model, ids, max_new_tokens=count, rng=np.random.default_rng(seed), **wish)
-        expected = plainly(model, ids, count, filters, sample, np.random.default_rng(seed))
+        expected = plainly(model, ids, count, processors, sample, np.random.default_rng(seed))
         np.testing.assert_array_equal(found, expected)
 
 
@@ -81,7 +82,7 @@ def test_inside_the_context_each_step_reads_only_the_new_token():
 
 
 FAMILY = {**LLAMA_MODELS, "bigram": MODELS["bigram"]}
-padded = given(B=st.integers(2, 3), T=st.integers(1, P + 2), count=st.integers(0, P + 2),
+padded = given(B=st.integers(2, 3), T=st.integers(1, P), count=st.integers(0, P + 2),
                seed=st.integers(0, 2**32 - 1))
 FEW = settings(max_examples=max(6, settings.default.max_examples // 5))
 
@@ -95,28 +96,29 @@ def test_a_row_of_a_padded_batch_is_continued_as_it_is_alone_past_the_context_to
     for side in ("left", "right", "anywhere"):
         words = padding(np.random.default_rng(seed), B, T, side)
         words[0] = 1
+        words[:, -1] |= ~words.any(axis=1)                                   # every row has a token
         found = generate(model, ids, words, max_new_tokens=count)
         np.testing.assert_array_equal(found[:, :T], ids)
         for row, alone, new in zip(words == 1, ids, found[:, T:], strict=True):
-            if row.any():
-                expected = generate(model, alone[row][None], max_new_tokens=count)[0, row.sum():]
-                np.testing.assert_array_equal(new, expected)
+            expected = generate(model, alone[row][None], max_new_tokens=count)[0, row.sum():]
+            np.testing.assert_array_equal(new, expected)
 
 
 @checks(generate, stream, sample)
 @pytest.mark.parametrize("make", [gpt2, llama], ids=["gpt2", "llama"])
-def test_padding_and_ends_go_together_with_sampling_and_filters(make):
+def test_padding_and_ends_go_together_with_sampling_and_processors(make):
     model, ids, _ = model_and_batch(make, 2, 4, 0)
     words, seen = [[0, 0, 1, 1], [1, 1, 1, 0]], []
 
     def watch(text, scores):
         seen.append(text.copy())
         return scores
-    options = dict(max_new_tokens=6, top_k=3, filters=[watch], eos_token_id=1)
+    options = dict(max_new_tokens=6, top_k=3, logits_processor=[watch], eos_token_id=1)
     text = generate(model, ids, words, rng=np.random.default_rng(0), **options)
     again = np.stack(list(stream(model, ids, words, rng=np.random.default_rng(0), **options)), axis=1)
     np.testing.assert_array_equal(text[:, 4:], again)
-    np.testing.assert_array_equal(seen[0], ids)                              # as the caller wrote them
+    ids = np.where(words, ids, -1)                                           # right-aligned, -1 where there is no token
+    np.testing.assert_array_equal(seen[0], [ids[0, 1:], ids[1, :3]])
 
 
 def ended(row, ends, pad):
@@ -137,7 +139,7 @@ def test_a_row_stops_at_its_end_is_filled_and_all_stop_when_all_have_ended(make,
     if ends:
         stops = [next((i + 1 for i, token in enumerate(row) if token in ends), count) for row in free.tolist()]
         expected = expected[:, :max(stops)]
-    for eos in (ends, tuple(ends), *(ends if len(ends) == 1 else []), *([] if ends else [None])):
+    for eos in [ends, tuple(ends), *(ends if len(ends) == 1 else [])] if ends else [None]:
         found = generate(model, ids, max_new_tokens=count, eos_token_id=eos, pad_token_id=pad)
         np.testing.assert_array_equal(found[:, T:], expected)
         tokens = list(stream(model, ids, max_new_tokens=count, eos_token_id=eos, pad_token_id=pad))
@@ -155,7 +157,7 @@ def test_no_step_is_computed_after_the_last_row_has_ended():
 
 
 @checks(generate)
-def test_callers_filters_come_first_in_their_order_and_see_the_text_so_far():
+def test_a_callers_processors_come_in_their_order_and_see_the_text_so_far():
     model, ids, _ = model_and_batch(gpt2, 2, 2, 0)
     seen = []
 
@@ -166,7 +168,7 @@ def test_callers_filters_come_first_in_their_order_and_see_the_text_so_far():
     def fails_unless_filtered(text, scores):
         assert (np.isfinite(scores).sum(axis=1) == 1).all()
         return scores
-    text = generate(model, ids, max_new_tokens=3, filters=[only_3, fails_unless_filtered], rng=np.random.default_rng(0),
+    text = generate(model, ids, max_new_tokens=3, logits_processor=[only_3, fails_unless_filtered], rng=np.random.default_rng(0),
                     top_k=2)
     assert (text[:, 2:] == 3).all() and len(seen) == 3
     np.testing.assert_array_equal(seen[-1], text[:, :-1])
@@ -233,8 +235,27 @@ def test_a_prompt_that_is_none_is_refused(prompt):
 @checks(generate)
 @pytest.mark.parametrize("prompt", [[[V]], [[-1]]])
 def test_a_prompt_outside_the_vocabulary_is_refused(prompt):
-    with pytest.raises(DataError, match="vocab_size"):
+    with pytest.raises(GenerationError, match="vocab_size"):
         generate(gpt2(np.random.default_rng(0)), prompt, max_new_tokens=1)
+
+
+@checks(generate)
+def test_a_prompt_longer_than_the_context_is_refused_and_its_end_is_taken():
+    model, ids, _ = model_and_batch(gpt2, 1, P, 0)
+    long = np.concatenate([ids, ids], axis=1)
+    with pytest.raises(GenerationError, match=f"n_positions={P} tokens; got {2 * P}"):
+        generate(model, long, max_new_tokens=1)
+    assert generate(model, long[:, -P:], max_new_tokens=1).shape == (1, P + 1)
+    words = np.ones_like(long)
+    words[:, :P] = 0
+    np.testing.assert_array_equal(generate(model, long, words, max_new_tokens=3)[:, 2 * P:],
+                                  generate(model, ids, max_new_tokens=3)[:, P:])
+
+
+@checks(generate)
+def test_a_row_without_a_token_is_refused():
+    with pytest.raises(GenerationError, match="hides all of row 1"):
+        generate(gpt2(np.random.default_rng(0)), [[1, 2], [1, 2]], [[0, 1], [0, 0]], max_new_tokens=1)
 
 
 @checks(generate)

@@ -216,4 +216,4 @@ def test_sinusoidal_positions_as_the_pytorch_tutorials_compute_them(T, pairs, of
     position = torch.arange(offset, offset + T, dtype=torch.float64)[:, None]
     wave = torch.exp(torch.arange(0, 2 * pairs, 2, dtype=torch.float64) * (-math.log(10000.0) / (2 * pairs)))
     expected = torch.stack([torch.sin(position * wave), torch.cos(position * wave)], dim=-1).reshape(T, -1)
-    np.testing.assert_allclose(formulas.sinusoidal_positions(T, 2 * pairs, np.zeros(1), offset), expected, **CLOSE)
+    np.testing.assert_allclose(formulas.sinusoidal_positions(np.arange(offset, offset + T), 2 * pairs, np.zeros(1)), expected, **CLOSE)

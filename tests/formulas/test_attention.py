@@ -153,23 +153,6 @@ def test_in_a_window_every_query_sees_as_many_keys_as_it_is_wide_or_all_there_ar
     assert mask[:, past:].diagonal().all()
 
 
-@checks(formulas.repeat_heads)
-@given(B=sizes, K=sizes, S=sizes, D=sizes, G=sizes, seed=seeds)
-def test_a_shared_head_is_copied_to_the_query_heads_that_stand_together(B, K, S, D, G, seed):
-    k = draw(seed, (B, K, S, D))
-    y = formulas.repeat_heads(k, G)
-    assert_close(y, oracles.repeat_heads(k, G))
-    assert (y is k) == (G == 1) and np.shares_memory(y, k) == (G == 1 or K == 1)
-
-
-@checks(formulas.repeat_heads, formulas.repeat_heads_backward)
-@given(B=st.integers(1, 2), K=st.integers(1, 3), S=st.integers(1, 3), D=st.integers(1, 3), G=st.integers(1, 3),
-       seed=seeds)
-def test_gradients_of_repeated_heads_are_sums_over_their_copies(B, K, S, D, G, seed):
-    check_twin(lambda k: formulas.repeat_heads(k, G), lambda dy, k: formulas.repeat_heads_backward(dy, G),
-               draw(seed, (B, K, S, D)), seed=seed)
-
-
 @checks(formulas.padding_mask)
 @given(B=sizes, S=sizes, seed=seeds, dtype=st.sampled_from([bool, np.int64, np.float32]))
 def test_the_padding_mask_hides_padding_from_every_head_and_query(B, S, seed, dtype):

@@ -105,10 +105,9 @@ def padded_tokens(rng, B, T):
 
 
 def grouped_keeps(B, T, K=SHARED, S=None, masked=False, inputs=True, heads=HEADS, D=EVEN, C=C):
-    """x, q, the merged heads, k, v or copies of them for all heads, the probabilities or a number for each query."""
+    """x, q, the merged heads, k, v, the probabilities or a number for each query."""
     S = T if S is None else S
-    copies = heads if masked and K > 1 else K
-    return B * T * (inputs * C + 2 * heads * D) + 2 * B * S * copies * D + B * heads * T * (S if masked else 1)
+    return B * T * (inputs * C + 2 * heads * D) + 2 * B * S * K * D + B * heads * T * (S if masked else 1)
 
 
 def table_keeps(B, T):

@@ -111,6 +111,14 @@ def test_places_given_one_by_one_are_read_and_gather_the_gradients_of_their_read
 
 
 @checks(SinusoidalPositions)
+@given(st.lists(st.integers(0, 8), min_size=6, max_size=6))
+def test_places_given_one_by_one_get_the_waves_of_those_places(at):
+    x, at = np.random.default_rng(0).normal(size=(2, 3, 4)), np.reshape(at, (2, 3))
+    waves, _ = SinusoidalPositions()(np.zeros((9, 4)))
+    np.testing.assert_array_equal(SinusoidalPositions()(x, at)[0], x + waves[at])
+
+
+@checks(SinusoidalPositions)
 def test_waves_come_in_pairs_and_have_nothing_to_learn():
     assert SinusoidalPositions().parameters() == []
     with pytest.raises(ConfigError, match="C=3"):

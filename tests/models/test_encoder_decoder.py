@@ -15,6 +15,7 @@ from scratchgpt.models import ConditionalModel, EncoderDecoder, Transformer
 from tests.checks import checks
 from tests.layers.cases import P, V, transformer
 from tests.models.test_language_model import peak_bytes
+from tests.models.test_llama import padding
 from tests.test_device import assert_close, on_both
 
 CLOSE = dict(rtol=1e-10, atol=1e-11)
@@ -194,25 +195,86 @@ def test_generating_is_asking_the_whole_model_for_each_next_token(B, S, seed):
     np.testing.assert_array_equal(sampled, text[:, :5])
 
 
+@checks(ConditionalModel, Transformer)
+@given(**sizes, side=st.sampled_from(["left", "right", "anywhere"]), data=st.data())
+def test_a_target_behind_a_mask_gives_what_its_words_give_alone_through_a_cache_too(B, S, T, seed, side, data):
+    model, source, target, _ = model_and_batch(B, S, T, seed)
+    words = padding(np.random.default_rng(seed), B, T, side)
+    given_source, cut = model.given(source), data.draw(st.integers(1, T))
+    logits, cache = given_source.logits(target, attention_mask=words), given_source.new_cache()
+    parts = [given_source.logits(target[:, :cut], cache, words[:, :cut])]
+    if cut < T:
+        parts.append(given_source.logits(target[:, cut:], cache, words.astype(bool).tolist()))
+    last, there = given_source.next_logits(target, attention_mask=words), words == 1
+    np.testing.assert_allclose(np.concatenate(parts, axis=1)[there], logits[there], **CLOSE)
+    assert np.isfinite(logits).all()
+    for b in np.flatnonzero(there.any(axis=1)):
+        alone = model.given(source[b:b + 1]).logits(target[b][there[b]][None])[0]
+        np.testing.assert_allclose(logits[b][there[b]], alone, **CLOSE)
+        np.testing.assert_allclose(last[b], alone[-1], **CLOSE)
+
+
+@checks(ConditionalModel)
+def test_where_there_is_a_mask_it_alone_says_what_is_a_word_and_what_does_not_fit_is_refused():
+    model, source, target, _ = model_and_batch(2, 3, 4, seed=0)
+    given_source, renamed = model.given(source), target.copy()
+    np.testing.assert_array_equal(given_source.logits(target, attention_mask=np.ones((2, 4))), given_source.logits(target))
+    renamed[0, 1] = PAD
+    said, hidden = given_source.logits(renamed, attention_mask=np.ones((2, 4), int)), given_source.logits(renamed)
+    assert (said[0, 2:] != hidden[0, 2:]).all() and (said[1] == hidden[1]).all()
+    for mask in ([[1, 1]] * 2, [[1, 2, 1, 1]] * 2, [[0.5] * 4] * 2, 1, [[1] * 4, [1]]):
+        with pytest.raises(DataError, match="attention_mask must"):
+            given_source.logits(target, attention_mask=mask)
+    cache = given_source.new_cache()
+    given_source.logits(target, cache)
+    with pytest.raises(DataError, match=r"attention_mask must hold 0 and 1 in the shape \(2, 6\)"):
+        given_source.next_logits(target[:, :2], cache, np.ones((2, 2), int))
+    assert len(cache) == 4
+    longer, later = np.concatenate([target, target[:, :2]], axis=1), [[1, 1, 1, 0, 1, 1]] * 2      # hidden afterwards
+    np.testing.assert_allclose(given_source.logits(longer[:, 4:], cache, later),
+                               given_source.logits(longer, attention_mask=later)[:, 4:], **CLOSE)
+
+
 @checks(ConditionalModel, generate)
-def test_a_mask_that_hides_nothing_of_a_target_is_no_mask_and_another_is_refused():
-    model, source, _, _ = model_and_batch(2, 3, 1, seed=0)
-    given_source, start = model.given(source), np.full((2, 2), BOS)
-    text = generate(given_source, start, max_new_tokens=3)
-    np.testing.assert_array_equal(generate(given_source, start, np.ones((2, 2), int), max_new_tokens=3), text)
-    logits = given_source.logits(start)
-    np.testing.assert_array_equal(given_source.logits(start, attention_mask=[[1, 1], [1, 1]]), logits)
-    with pytest.raises(DataError, match="pads being pad_token_id=0"):
-        generate(given_source, start, [[0, 1], [1, 1]], max_new_tokens=3)
-    with pytest.raises(DataError, match="must hide nothing"):
-        given_source.logits(start, attention_mask=[[1, 0], [1, 1]])
+@given(S=st.integers(1, 5), seed=st.integers(0, 2**32 - 1))
+def test_targets_that_begin_at_different_places_are_continued_as_each_of_them_alone(S, seed):
+    model, source, _, _ = model_and_batch(2, S, 1, seed)
+    start, mask = np.array([[PAD, PAD, BOS], [BOS, 4, 5]]), np.array([[0, 0, 1], [1, 1, 1]])
+    text = generate(model.given(source), start, mask, max_new_tokens=3)
+    for b, begin in enumerate((2, 0)):
+        alone = generate(model.given(source[b:b + 1]), start[b:b + 1, begin:], np.ones((1, 3 - begin), int), max_new_tokens=3)
+        np.testing.assert_array_equal(text[b:b + 1, begin:], alone)
 
 
-@checks(generate)
-def test_an_encoder_decoder_without_its_source_is_told_how_to_get_one():
-    model, source, _, _ = model_and_batch(2, 3, 1, seed=0)
-    with pytest.raises(GenerationError, match=r"model\.given\(source\)"):
-        generate(model, source, max_new_tokens=1)
+@checks(ConditionalModel)
+@given(**sizes, rows=st.lists(st.integers(0, 2), min_size=1, max_size=5))
+def test_chosen_rows_have_the_sources_of_those_rows_and_the_model_they_come_from_keeps_its_own(B, S, T, seed, rows):
+    model, source, target, _ = model_and_batch(3, S, T, seed)
+    words = np.random.default_rng(seed).integers(0, 2, source.shape)
+    given_source, expected = model.given(source, words), model.given(source[rows], words[rows])
+    chosen = given_source.select(rows)
+    for name in ("source", "source_mask", "memory", "memory_mask"):
+        np.testing.assert_allclose(getattr(chosen, name), getattr(expected, name), **CLOSE)
+    np.testing.assert_allclose(chosen.logits(target[rows]), expected.logits(target[rows]), **CLOSE)
+    np.testing.assert_array_equal(given_source.source, source)
+    np.testing.assert_array_equal(given_source.source_mask, words)
+    assert given_source.source.dtype == given_source.source_mask.dtype == np.int64
+    np.testing.assert_array_equal(model.given(source).source_mask, source != PAD)
+    for wrong in ([3], [-1], [[0]], [0.5]):
+        with pytest.raises(GenerationError, match="one of the 3 rows"):
+            given_source.select(wrong)
+
+
+@checks(ConditionalModel)
+@batches
+def test_the_decoders_states_come_beside_its_logits(B, S, T, seed):
+    model, source, target, _ = model_and_batch(B, S, T, seed)
+    given_source, states = model.given(source), []
+    logits = given_source.logits(target, states=states)
+    for found, expected in zip(states, model.hidden_states(source, target)["decoder"], strict=True):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(given_source.head(states[-1]), logits)
+    np.testing.assert_allclose(given_source.head(states[-1][:, -1]), given_source.next_logits(target), **CLOSE)
 
 
 # views and memory -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scratchgpt.errors import DataError
 from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config, LanguageModel
+from scratchgpt.models.language_model import last_of_rows
 from scratchgpt.optim import AdamW
 from tests.checks import checks
 from tests.layers.cases import P, V, gpt2
@@ -112,6 +113,18 @@ def test_hidden_states_end_in_what_the_head_reads(make):
     model, ids, _ = model_and_batch(make, 2, 5, 0)
     states = model.hidden_states(ids)
     np.testing.assert_allclose(model._head(states[-1])[0], model.logits(ids), rtol=1e-12)
+
+
+@checks(last_of_rows)
+@given(B=st.integers(1, 3), T=st.integers(1, 5), past=st.integers(0, 3), seed=st.integers(0, 2**32 - 1))
+def test_what_stands_at_a_rows_last_token_is_found_behind_any_pads(B, T, past, seed):
+    rng = np.random.default_rng(seed)
+    h, words = rng.normal(size=(B, T, 2)), rng.integers(0, 2, (B, past + T))
+    words[:, past + rng.integers(T)] = 1
+    found = last_of_rows(h, words)
+    for b in range(B):
+        np.testing.assert_array_equal(found[b], h[b][[t for t in range(T) if words[b, past + t]][-1]])
+    np.testing.assert_array_equal(last_of_rows(h), h[:, -1])
 
 
 @checks(LanguageModel)

@@ -32,7 +32,7 @@ class Untied(LanguageModel):
         self.wte = Embedding(config.vocab_size, 3, rng=rng)
         self.lm_head = Linear(3, config.vocab_size, rng=rng)
 
-    def _trunk(self, ids, pullbacks, attention_mask=None, cache=None, rng=None):
+    def _trunk(self, ids, pullbacks, attention_mask=None, cache=None, rng=None, states=None):
         h, back = self.wte(ids)
         pullbacks.append(back)
         return h

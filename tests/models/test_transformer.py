@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scratchgpt.cache import LayerCache
 from scratchgpt.decoding import generate
 from scratchgpt.errors import ConfigError
 from scratchgpt.layers import ACTIVATIONS, Checkpoint, DecoderBlock, Embedding, PostNormBlock
@@ -150,9 +151,9 @@ def test_a_decoder_block_reads_its_memory_once_and_then_from_its_cache(T, S, see
     rng = np.random.default_rng(seed)
     x, memory = rng.normal(size=(2, T, 4)), rng.normal(size=(2, S, 6))
     whole, _ = layer(x, memory, causal=True)
-    cache, maps = transformer(rng).given([[1]]).new_cache(), ([], [])
+    cache, maps = (LayerCache(), LayerCache()), ([], [])
     for t in range(T):
-        y, backward = layer(x[:, t:t + 1], memory, causal=True, cache=cache[0], maps=maps)
+        y, backward = layer(x[:, t:t + 1], memory, causal=True, cache=cache, maps=maps)
         np.testing.assert_allclose(y, whole[:, t:t + 1], **CLOSE)
         assert (backward(np.ones_like(y))[1] is None) == (t > 0)             # from a cache, the memory is a constant
     assert [weights.shape for weights in maps[0]] == [(2, 2, 1, t + 1) for t in range(T)]

@@ -6,12 +6,13 @@ Before this file: `task`. After it: the road from text files to a model that wri
 import sys
 from pathlib import Path
 
+from ...decoding import stream_text
 from ...errors import DataError
 from ...models import GPT2, GPT2Config
 from ...tokenizers import AutoTokenizer, BPETokenizer, CharTokenizer
 from ...training import Evaluation, TextData, evaluate, load_tokens, save_tokens
 from ..arguments import generator, read_text
-from ..generate import write_sample
+from ..generate import write_text
 from .task import HELD_OUT, Task
 
 SAMPLE_TOKENS = 300
@@ -84,8 +85,8 @@ class TextTask(Task):
               f"half a context\nvalidation loss {result.loss:.4f} nats per token, perplexity {result.perplexity:.2f}, "
               f"over all {result.tokens:,} held-out tokens, windows side by side\n\na sample:\n")
         first = self.train[:1]
-        print(self.tokenizer.decode(first), end="")
-        write_sample(model, self.tokenizer, first, SAMPLE_TOKENS, sys.stdout, rng=self.sample_rng(), temperature=0.8)
+        write_text(self.tokenizer.decode(first), stream_text(model, first, self.tokenizer, max_new_tokens=SAMPLE_TOKENS,
+                                                             temperature=0.8, rng=self.sample_rng()), sys.stdout)
 
 
 def _tokenizer(settings, text, train_text):

@@ -1,0 +1,116 @@
+"""One request under way: the rows that still run, what each has said, and what is noted of it.
+
+Before this file: `reader`, `stopping`, `processors`. After it: a strategy is a loop of three verbs.
+
+    run.next_scores()    what is expected next, processed as asked for      (B, V)
+    run.say(tokens)      these come next; rows that end here leave          (B,)
+    yield                whoever streams may look
+"""
+
+import numpy as np
+
+from .processors import apply
+
+
+class Run:
+    """What every strategy works with. Rows leave when they end, so a strategy sees running rows only.
+
+        s <- f_n(.. f_1(ids, s))        for the chain of processors f_i, s being logits (B, V) in nats
+
+    reader    Reader of the running rows          rows      (B,) which of the R texts asked for each of them is
+    rng       Generator, or None without chance   stopping  Stopping
+    chain     rows -> processors of these rows    config    GenerationConfig
+    prompts   (R, S) what the texts began with, -1 in front of shorter rows
+    said      R lists of tokens                   reasons   R reasons for their ends, None while they run
+    notes     R lists of (scores of the step, place in them) where `keep` says that somebody will look
+    Source: Wolf et al. 2019, arXiv:1910.03771.
+    """
+
+    def __init__(self, reader, config, stopping, chain, rng=None, keep=False, with_states=False, trace=None):
+        count = len(reader.ids)
+        self.reader, self.config, self.stopping, self.rng = reader, config, stopping, rng
+        self.make_chain, self.keep, self.with_states, self.trace = chain, keep, with_states, trace
+        self.rows, self.chain, self.prompts = np.arange(count), chain(np.arange(count)), reader.ids
+        self.said, self.notes, self.reasons = [[] for _ in range(count)], [[] for _ in range(count)], [None] * count
+        self.sequences_scores = self.beams = None                    # for searches that rank whole texts
+        self.note, self.statistics = None, {}
+
+    @property
+    def going(self):
+        """Whether any row still runs."""
+        return len(self.rows) > 0
+
+    @property
+    def left(self):
+        """How many tokens the longest running row may still say: there is no use in drafting more."""
+        return (self.stopping.limits[self.rows] - (self.reader.ids >= 0).sum(axis=1)).max()
+
+    def next_scores(self):
+        """The processed scores (B, V) of the next token of every running row."""
+        return self.look()[:, 0]
+
+    def look(self, draft=None, states=None):
+        """Processed scores after each row's text and after each token of its draft (B, k): (B, k + 1, V).
+
+        The reader then holds the draft; `say(tokens, drop=k)` takes it back as far as the tokens said disagree.
+        states   a list that receives hidden states as `Reader.scores` gives them
+        """
+        k = 0 if draft is None else draft.shape[1]
+        if k:
+            self.reader.advance(draft)
+        states = [] if states is None and self.with_states else states
+        logits = self.reader.scores(k + 1, states)
+        ids, width = self.reader.ids, self.reader.width
+        scores = np.stack([self.process(ids[:, :width - k + i], logits[:, i]) for i in range(k + 1)], axis=1)
+        if self.keep:
+            self.note = {"logits": logits, "scores": scores}
+            if self.with_states:
+                self.note["hidden_states"] = np.stack([h[:, -k - 1:] for h in states], axis=2)       # (B, n, L + 1, C)
+        return scores
+
+    def process(self, ids, scores, places=None):
+        """What the chain of processors makes of scores (B, V) behind ids (B, S).
+
+        places   (B,) which of the running rows these are; None: all of them
+        """
+        rows = self.rows if places is None else self.rows[places]
+        chain = self.chain if places is None else self.make_chain(rows)
+        if self.trace is None:
+            return apply(chain, ids, scores)
+        steps = (ids >= 0).sum(axis=1) - self.stopping.prompt_lengths[rows]
+        if len(set(self.rows)) < len(self.rows):                             # beams of one text: their places instead
+            rows = np.arange(len(ids)) if places is None else places
+        return self.trace.apply(chain, ids, scores, rows, steps)
+
+    def say(self, tokens, drop=0):
+        """tokens (B,) or (B, n), -1 behind a row's last, come next, in place of a draft of `drop` tokens.
+
+        returns (B, n), -1 behind each row's end, and the places of the rows that go on, which are all that is left
+        """
+        tokens = np.asarray(tokens).reshape(len(self.rows), -1).copy()
+        said = self.reader.ids[:, :self.reader.width - drop]
+        for b, row in enumerate(self.rows):
+            text = np.concatenate([said[b, np.argmax(said[b] >= 0):], tokens[b]])
+            start = len(text) - tokens.shape[1]
+            for i in range(np.count_nonzero(tokens[b] >= 0)):
+                self.said[row].append(int(tokens[b, i]))
+                if self.keep:
+                    self.notes[row].append((self.note, b, i))
+                scores = self.note["scores"][b, i] if self.keep else None
+                self.reasons[row] = self.stopping.reason(row, text[:start + i + 1], scores)
+                if self.reasons[row] is not None:
+                    tokens[b, i + 1:] = -1
+                    break
+        going = np.flatnonzero([self.reasons[row] is None for row in self.rows])
+        self.select(going)
+        if self.going:
+            self.reader.advance(tokens[going], drop)
+        return tokens, going
+
+    def select(self, places):
+        """Go on with the rows at these places of the running ones, (B',)."""
+        if len(places) != len(self.rows) or (places != np.arange(len(places))).any():
+            self.reader.select(places)
+            before, self.rows = self.rows, self.rows[places]
+            if not np.array_equal(self.rows, before):                        # beams change places within their prompt
+                self.chain = self.make_chain(self.rows)

@@ -1,0 +1,43 @@
+"""Which continuations a beam looks at: the best of all, or some drawn. Before this file: `sampling`. After: `beam`."""
+
+import numpy as np
+
+from ...errors import GenerationError
+from .sampling import sample
+
+
+def best(scores, count):
+    """The places of the highest scores, highest first; of equals, the first.
+
+        y_1 = argmax_i s_i        y_2 = argmax_{i != y_1} s_i        ...
+
+    scores (N,) in nats, -inf for what is impossible and never taken; not sorted as a whole, N being large
+    returns (n,) places, n = min(count, possible ones)
+    Raises GenerationError for NaN.
+    Source: Hoare 1961, Algorithm 65: Find, for the partition.
+    """
+    if np.isnan(scores.max()):
+        raise GenerationError("scores must hold no NaN; got one from the model or from a processor")
+    at = max(len(scores) - count, 0)
+    worst = np.partition(scores, at)[at]
+    places = np.flatnonzero((scores >= worst) & (scores > -np.inf))
+    return places[np.argsort(-scores[places], kind="stable")][:count]
+
+
+def drawn(scores, count, rng):
+    """Places drawn one after the other, none twice, in the order in which they were drawn.
+
+        P(y_1 .. y_n) = prod_i p(y_i) / (1 - p(y_1) - ... - p(y_{i-1}))        p = softmax(s)
+
+    scores (N,) in nats, -inf for what is never drawn; rng numpy.random.Generator, asked once for each place
+    returns (n,) places, n = min(count, possible ones)
+    Source: Plackett 1975, The analysis of permutations; Kool et al. 2019, arXiv:1903.06059, section 3.
+    """
+    if np.isnan(scores.max()):
+        raise GenerationError("scores must hold no NaN; got one from the model or from a processor")
+    possible = np.flatnonzero(scores > -np.inf)
+    left, order = scores[possible], []
+    for _ in range(min(count, len(possible))):
+        order.append(sample(left[None], rng)[0])
+        left[order[-1]] = -np.inf
+    return possible[np.array(order, np.int64)]
