@@ -28,8 +28,8 @@ from .optim import SGD, Adam, AdamW, clip_grad_norm, grad_norm, schedule
 from .training import (Answering, Evaluation, PairData, TextData, Trainer, TrainingConfig, Translation, answers,
                        evaluate, get_batch, load_state, load_tokens, parse_pairs, save_state, save_tokens,
                        split_pairs, translations, windows)
-from .decoding import (GenerationConfig, GenerationOutput, WatermarkDetector, generate, greedy, sample, sequence_logprob,
-                       stream, stream_text)
+from .decoding import (GenerationConfig, GenerationOutput, WatermarkDetector, generate, greedy, sample,
+                       sequence_logprob, stream, stream_text)
 from .checkpoint import load_file, save_file
 from .views import next_tokens
 from . import plots

@@ -1,7 +1,7 @@
 """What an option may be: kinds of values, each with the sentence that says so.
 
-Before this file: `errors`. After it: the table of all options of `generate`, `decoding.generation_config`, can be read as
-a page, and whoever asks, Python, a JSON file or the command line, is held to the same rule.
+Before this file: `errors`. After it: the table of all options of `generate`, `decoding.generation_config`, can be read
+as a page, and whoever asks, Python, a JSON file or the command line, is held to the same rule.
 """
 
 import json

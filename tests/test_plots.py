@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import scratchgpt as sg
 from scratchgpt import formulas, plots
 from scratchgpt.decoding.processors import top_k, top_p
-from scratchgpt.decoding.strategies.beam_tree import BeamStep, BeamTree, Leaf
+from scratchgpt.decoding.strategies.beams.beam_tree import BeamStep, BeamTree, Leaf
 from scratchgpt.plots import attention_maps, beam_tree, loss_curve, next_tokens, probability_cuts, softmax_temperatures
 from scratchgpt.plots.beams import ASIDE
 from scratchgpt.plots.figure import BLUE, FORMATS, RED, labels, new_figure, one_step, written

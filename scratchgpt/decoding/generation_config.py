@@ -1,7 +1,7 @@
 """Every option of `generate`: what it is called, what it may be, what it is for. And the file it may come from.
 
-Before this file: `scratchgpt.options`. After it: the reader has seen all that decoding can be asked for, on one page. Nothing acts
-unasked: an option that is None, or has its neutral value, changes nothing.
+Before this file: `scratchgpt.options`. After it: the reader has seen all that decoding can be asked for, on one page.
+Nothing acts unasked: an option that is None, or has its neutral value, changes nothing.
 """
 
 from dataclasses import dataclass, field, fields, replace
@@ -16,7 +16,7 @@ from . import contradictions
 FILE = "generation_config.json"
 SHARE = number(0, 1, low_open=True)                                     # a probability that is not 0
 FACTOR = number(0, low_open=True)
-TEMPERATURE = number(1e-6, 1e6)._replace(rule="a number from 1e-6 to 1e6; towards 0 it becomes greedy search, without rng")
+TEMPERATURE = number(1e-6, 1e6)._replace(rule="a number from 1e-6 to 1e6; its limit 0 is greedy search, without rng")
 
 
 @dataclass(frozen=True)

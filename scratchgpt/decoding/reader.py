@@ -110,7 +110,7 @@ class Reader:
     def _ask(self, ids, n, states=None):
         """The scores (B, n, V) behind the last n of ids, of which the model reads what the cache does not hold."""
         wish, found = {}, []
-        if (ids < 0).any() or hasattr(self.model, "source"):          # without a mask, this takes its pad_token_id for one
+        if (ids < 0).any() or hasattr(self.model, "source"):         # which else takes its pad_token_id for a pad
             wish["attention_mask"] = (ids >= 0).astype(np.int64)
         if states is not None:
             wish["states"] = found

@@ -33,7 +33,7 @@ class Run:
         self.rows, self.chain, self.prompts = np.arange(count), chain(np.arange(count)), reader.ids
         self.said, self.notes, self.reasons = [[] for _ in range(count)], [[] for _ in range(count)], [None] * count
         self.sequences_scores = self.beams = None                    # for searches that rank whole texts
-        self.note, self.statistics = None, {}
+        self.note, self.statistics = None, {}                        # of the last pass; counts
 
     @property
     def going(self):
@@ -47,26 +47,29 @@ class Run:
 
     def next_scores(self):
         """The processed scores (B, V) of the next token of every running row."""
-        return self.look()[:, 0]
-
-    def look(self, draft=None, states=None):
-        """Processed scores after each row's text and after each token of its draft (B, k): (B, k + 1, V).
-
-        The reader then holds the draft; `say(tokens, drop=k)` takes it back as far as the tokens said disagree.
-        states   a list that receives hidden states as `Reader.scores` gives them
-        """
-        k = 0 if draft is None else draft.shape[1]
-        if k:
-            self.reader.advance(draft)
-        states = [] if states is None and self.with_states else states
-        logits = self.reader.scores(k + 1, states)
-        ids, width = self.reader.ids, self.reader.width
-        scores = np.stack([self.process(ids[:, :width - k + i], logits[:, i]) for i in range(k + 1)], axis=1)
-        if self.keep:
-            self.note = {"logits": logits, "scores": scores}
-            if self.with_states:
-                self.note["hidden_states"] = np.stack([h[:, -k - 1:] for h in states], axis=2)       # (B, n, L + 1, C)
+        scores = self.process(self.reader.ids, self.read()[:, 0])
+        self.take_note(scores=scores)
         return scores
+
+    def read(self, n=1):
+        """The model's own scores behind the last n tokens of every running row, (B, n, V), noted if anybody looks."""
+        states = [] if self.with_states else None
+        logits = self.reader.scores(n, states)
+        self.begin_note(logits, states)
+        return logits
+
+    def begin_note(self, logits, states=None):
+        """Note the model's scores (B, n, V) of a pass, and hidden states as `Reader.scores` gives them."""
+        if self.keep:
+            self.note = {"logits": logits, "scores": np.full_like(logits, np.nan)}
+            if self.with_states:
+                last = [h[:, -logits.shape[1]:] for h in states]
+                self.note["hidden_states"] = np.stack(last, axis=2)                       # (B, n, L + 1, C)
+
+    def take_note(self, scores, i=0):
+        """Note the processed scores (B, V) at place i of the pass."""
+        if self.keep:
+            self.note["scores"][:, i] = scores
 
     def process(self, ids, scores, places=None):
         """What the chain of processors makes of scores (B, V) behind ids (B, S).

@@ -58,7 +58,7 @@ def search_of(config, given, reader):
 
         search(run) = while run goes: ask, choose, say
 
-    config GenerationConfig; given the arguments of `generate`; reader of the R texts
+    config GenerationConfig; given the arguments of `generate`; reader of the texts (R, S)
     Source: as `generate`.
     """
     drafting = speculation_of(config, given, reader)

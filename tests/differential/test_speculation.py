@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchgpt.decoding.strategies import lookup
+from scratchgpt.decoding.strategies.speculation import lookup
 from tests.checks import checks
 
 torch = pytest.importorskip("torch")

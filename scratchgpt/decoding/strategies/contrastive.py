@@ -40,7 +40,8 @@ def contrastive_search(run):
     context = states[-1]                                                                                  # (B, S, C)
     while run.going:
         scores = run.process(reader.ids, logits[:, 0])
-        _note(run, logits, scores, states)
+        run.begin_note(logits, states)                            # a step's scores come from the step before
+        run.take_note(scores)
         tokens = np.argsort(-scores, axis=-1, kind="stable")[:, :k]                                       # (B, k)
         p = np.take_along_axis(formulas.softmax(scores), tokens, axis=-1)
         B, k = tokens.shape
@@ -58,11 +59,3 @@ def contrastive_search(run):
         logits, states = logits[kept], [state[kept, -1:] for state in states]
         context = np.concatenate([context[going], states[-1]], axis=1)[:, -reader.width:]
         yield
-
-
-def _note(run, logits, scores, states):
-    """Keep what somebody will look at, as `Run.look` does: here a step's scores come from the step before."""
-    if run.keep:
-        run.note = {"logits": logits, "scores": scores[:, None]}
-        if run.with_states:
-            run.note["hidden_states"] = np.stack([h[:, -1:] for h in states], axis=2)                # (B, 1, L + 1, C)

@@ -18,9 +18,20 @@ def sample(scores, rng):
     Raises GenerationError for a row that holds NaN or nothing finite.
     Source: Devroye 1986, Non-uniform random variate generation, chapter III.2 (inversion).
     """
-    p = formulas.softmax(scores).astype(np.float64)
+    return draw(formulas.softmax(scores).astype(np.float64), rng)
+
+
+def draw(p, rng):
+    """Draw from weights, which need not sum to 1.
+
+        P(x = v) = p_v / sum_u p_u        x = the first v with p_1 + ... + p_v > u sum_u p_u, u uniform on [0, 1)
+
+    p (B, V), none below 0    rng numpy.random.Generator    returns ids (B,)
+    Raises GenerationError for a row that holds NaN or no weight.
+    Source: as `sample`.
+    """
     total = np.cumsum(p, axis=-1)
-    if not (total[:, -1] > 0.5).all():
+    if not (total[:, -1] > 0).all():
         raise GenerationError("scores must hold a finite value in every row and no NaN; the processors or the model "
                               "left nothing to draw from")
     u = rng.random(len(p))[:, None] * total[:, -1:]

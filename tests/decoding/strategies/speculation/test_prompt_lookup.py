@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgpt.decoding import generate
-from scratchgpt.decoding.strategies import PromptLookup, lookup
+from scratchgpt.decoding.strategies.speculation import PromptLookup, lookup
 from tests.checks import checks
-from tests.decoding.strategies.drafting import small
+from tests.decoding.strategies.speculation.drafting import small
 
 TEXTS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=4)
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgpt.decoding import generate
-from scratchgpt.decoding.strategies import ConstrainedBeam, constrained_beam_search, in_turns
+from scratchgpt.decoding.strategies.beams import ConstrainedBeam, constrained_beam_search, in_turns
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
-from tests.decoding.strategies.beam_cases import TableModel, answers, assert_equal, every_text, ranked
+from tests.decoding.strategies.beams.beam_cases import TableModel, answers, assert_equal, every_text, ranked
 
 SEEDS, STOPS = st.integers(0, 2**31), st.sampled_from([True, False, "never"])
 PHRASE = st.lists(st.integers(0, 3), min_size=1, max_size=3)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scratchgpt.decoding import generate
 from scratchgpt.decoding.generation_config import GenerationConfig
 from scratchgpt.decoding.prepare import prepare
-from scratchgpt.decoding.strategies import Beam, SampledBeam, beam_search, drawn
-from scratchgpt.decoding.strategies.beam import search
+from scratchgpt.decoding.strategies.beams import Beam, SampledBeam, beam_search, drawn
+from scratchgpt.decoding.strategies.beams.beam import search
 from scratchgpt.errors import GenerationError
 from scratchgpt.models import GPT2, GPT2Config
 from tests.checks import checks
 from tests.decoding.enumerate import distribution
-from tests.decoding.strategies.beam_cases import (TableModel, answers, assert_equal, every_text, log_softmax, ranked,
+from tests.decoding.strategies.beams.beam_cases import (TableModel, answers, assert_equal, every_text, log_softmax, ranked,
                                                   searched, slowly)
 
 SEEDS, ALPHAS = st.integers(0, 2**31), st.sampled_from([-1.0, 0.0, 0.6, 1.0, 2.0])

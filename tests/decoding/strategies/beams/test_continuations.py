@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchgpt.decoding.strategies import best, drawn
+from scratchgpt.decoding.strategies.beams import best, drawn
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
 from tests.decoding.enumerate import distribution

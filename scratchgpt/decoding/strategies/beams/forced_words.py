@@ -4,7 +4,7 @@ A demand is a phrase, or a list of phrases of which any will do. It is met where
 piece; the prompt does not count. Phrases may overlap.
 """
 
-from ...errors import GenerationError
+from ....errors import GenerationError
 
 
 class ForcedWords:

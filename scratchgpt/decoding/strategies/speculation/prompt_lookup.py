@@ -1,6 +1,6 @@
 """Prompt lookup: the text so far as a draft of how it goes on.
 
-Before this file: `speculation`. After it: where a text repeats itself, as summaries, edits and code do, drafting needs
+Before this file: `verification`. After it: where a text repeats itself, as summaries, edits and code do, drafting needs
 no model at all.
 """
 

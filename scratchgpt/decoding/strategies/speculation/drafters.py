@@ -1,14 +1,14 @@
-"""Which drafter and rule of acceptance a request asks for. Before: `speculation`, the drafters. After: a search."""
+"""Which drafter and rule of acceptance a request asks for. Before: `verification`, the drafters. After: a search."""
 
 from functools import partial
 
-from ...errors import GenerationError
-from ..contradictions import SEARCHES
+from ....errors import GenerationError
+from ...contradictions import SEARCHES
 from .acceptance import matching, speculative_sampling
 from .assistant import Assistant, assistant_reader, first_layers
 from .lookahead import Lookahead
 from .prompt_lookup import PromptLookup
-from .speculation import assisted
+from .verification import assisted
 
 RULES = {"matching": matching, "sampling": speculative_sampling}
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from scratchgpt import formulas
 from scratchgpt.decoding import GenerationConfig, generate
 from scratchgpt.decoding.prepare import prepare
-from scratchgpt.decoding.strategies import Assistant, assistant_reader, first_layers
+from scratchgpt.decoding.strategies.speculation import Assistant, assistant_reader, first_layers
 from scratchgpt.errors import GenerationError
 from scratchgpt.models import BigramConfig, BigramLM
 from tests.checks import checks
-from tests.decoding.strategies.drafting import small, unit
+from tests.decoding.strategies.speculation.drafting import small, unit
 from tests.layers.cases import P, V, transformer
 
 PAD, BOS = 0, 1

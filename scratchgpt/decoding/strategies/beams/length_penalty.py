@@ -5,7 +5,7 @@ Each token adds a negative log-probability, so of two texts the shorter would ne
 
 import math
 
-from ...errors import GenerationError
+from ....errors import GenerationError
 
 
 def length_penalty(length, alpha=1.0, kind="power"):

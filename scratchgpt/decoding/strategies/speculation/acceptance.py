@@ -2,16 +2,15 @@
 
 Before this file: `greedy`, `sampling`. After it: a guess of the next token, however poor, leaves the distribution of
 answers as it is; it only decides how much is known after one pass of the model. A rule looks at one token of each row;
-`speculation` walks along the draft for as long as tokens stay. A row without a draft (-1) is told its next token, so
+`verification` walks along the draft for as long as tokens stay. A row without a draft (-1) is told its next token, so
 the end of a draft is no special case.
 """
 
 import numpy as np
 
-from ... import formulas
-from ...errors import GenerationError
-from .greedy import greedy
-from .sampling import sample
+from .... import formulas
+from ..greedy import greedy
+from ..sampling import draw, sample
 
 
 def matching(scores, draft, q=None, rng=None):
@@ -50,20 +49,3 @@ def speculative_sampling(scores, draft, q, rng):
     said = x.copy()
     said[~stays] = draw(rest[~stays], rng)
     return said, stays
-
-
-def draw(p, rng):
-    """Draw from weights, which need not sum to 1.
-
-        P(x = v) = p_v / sum_u p_u        x = the first v with p_1 + ... + p_v > u sum_u p_u, u uniform on [0, 1)
-
-    p (B, V), none below 0    rng numpy.random.Generator    returns ids (B,)
-    Raises GenerationError for a row that holds NaN or no weight.
-    Source: as `sample`.
-    """
-    total = np.cumsum(p, axis=-1)
-    if not (total[:, -1] > 0).all():
-        raise GenerationError("probabilities must not be NaN, nor all 0; the processors or the model left nothing to "
-                              "draw from")
-    u = rng.random(len(p))[:, None] * total[:, -1:]
-    return np.minimum((total <= u).sum(axis=-1), p.shape[-1] - 1)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scratchgpt import formulas
 from scratchgpt.decoding import GenerationConfig, generate, stream
 from scratchgpt.decoding.prepare import prepare
-from scratchgpt.decoding.strategies import (Assistant, Lookahead, PromptLookup, allowance, assisted, fitting, met, read,
+from scratchgpt.decoding.strategies.speculation import (Assistant, Lookahead, PromptLookup, allowance, assisted, fitting, met,
                                             verify)
 from tests.checks import checks
 from tests.decoding.enumerate import distribution
-from tests.decoding.strategies.drafting import MODELS, small, unit, ways
+from tests.decoding.strategies.speculation.drafting import MODELS, small, unit, ways
 from tests.layers.cases import P, V
 from tests.layers.llama_cases import mistral
 
@@ -34,7 +34,7 @@ def padded(rng, B, T):
     return rng.integers(0, V, (B, T)), words.astype(int)
 
 
-@checks(assisted, verify, read, allowance, fitting, met, Assistant, PromptLookup, Lookahead)
+@checks(assisted, verify, allowance, fitting, met, Assistant, PromptLookup, Lookahead)
 @pytest.mark.parametrize("name", WAYS)
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 @FEW
@@ -183,7 +183,7 @@ def test_a_twin_is_always_right_and_each_pass_but_the_last_says_a_whole_draft_an
     assert out.statistics == {"drafted": count - passes, "accepted": count - passes, "target_calls": passes}
 
 
-@checks(assisted, read, verify)
+@checks(assisted, verify)
 @pytest.mark.parametrize("name", WAYS)
 def test_what_is_noted_of_each_token_is_what_the_search_token_by_token_notes(name):
     model, (ids, words) = small(7), padded(np.random.default_rng(7), 3, 4)

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgpt.decoding import generate
-from scratchgpt.decoding.strategies import Lookahead
+from scratchgpt.decoding.strategies.speculation import Lookahead
 from tests.checks import checks
-from tests.decoding.strategies.drafting import small
+from tests.decoding.strategies.speculation.drafting import small
 from tests.layers.cases import V
 
 

@@ -5,8 +5,8 @@ Before this file: `run`, `beam_tree`. After it: a beam knows nothing of caches, 
 
 import numpy as np
 
-from ... import formulas
-from ...errors import GenerationError
+from .... import formulas
+from ....errors import GenerationError
 from .beam_tree import BeamTree
 
 
@@ -29,12 +29,7 @@ class BeamRun:
 
     def look(self):
         """The log-probabilities (N, V) of the next token of all N texts, which processors have not seen yet."""
-        run, states = self.run, [] if self.run.with_states else None
-        logits = run.reader.scores(1, states)
-        run.note = {"logits": logits} if run.keep else None
-        if run.keep and run.with_states:
-            run.note["hidden_states"] = np.stack([h[:, -1:] for h in states], axis=2)                # (B, 1, L + 1, C)
-        return formulas.log_softmax(logits[:, 0])
+        return formulas.log_softmax(self.run.read()[:, 0])
 
     def grow(self, beam, s):
         """Let a beam take its step on the processed s (N, V) of all texts."""
@@ -43,8 +38,7 @@ class BeamRun:
     def go_on(self, s):
         """Read on with the beams that are not done, having taken their steps on s (N, V)."""
         run = self.run
-        if run.keep:
-            run.note["scores"] = s[:, None]
+        run.take_note(s)
         self.tree.record(self.beams)
         self.beams = [beam for beam in self.beams if not beam.done]
         texts = [(beam.start + text.parent, text.tokens[-1]) for beam in self.beams for text in beam.texts]

@@ -7,11 +7,11 @@ import pytest
 
 from scratchgpt.decoding import GenerationConfig, generate
 from scratchgpt.decoding.reader import Reader
-from scratchgpt.decoding.strategies import (Assistant, Lookahead, PromptLookup, matching, speculation_of,
+from scratchgpt.decoding.strategies.speculation import (Assistant, Lookahead, PromptLookup, matching, speculation_of,
                                             speculative_sampling)
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
-from tests.decoding.strategies.drafting import small
+from tests.decoding.strategies.speculation.drafting import small
 
 MODEL = small(0)
 

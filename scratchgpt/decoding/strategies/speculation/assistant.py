@@ -1,18 +1,18 @@
 """A smaller model that drafts: another one, or the model's own first layers.
 
-Before this file: `speculation`, `reader`. After it: where a small model agrees with a large one, which is on most
+Before this file: `verification`, `reader`. After it: where a small model agrees with a large one, which is on most
 tokens of most texts, the large one reads instead of writing.
 """
 
 import numpy as np
 
-from ... import formulas
-from ...errors import GenerationError
-from ..processors import apply
-from ..reader import Reader
-from .acceptance import draw
-from .greedy import greedy
-from .speculation import met
+from .... import formulas
+from ....errors import GenerationError
+from ...processors import apply
+from ...reader import Reader
+from ..greedy import greedy
+from ..sampling import draw
+from .verification import met
 
 
 class Assistant:

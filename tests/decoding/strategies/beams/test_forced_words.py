@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchgpt.decoding.strategies import ForcedWords, holds, progress
+from scratchgpt.decoding.strategies.beams import ForcedWords, holds, progress
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgpt.decoding import generate
-from scratchgpt.decoding.strategies import BeamRun, BeamStep, BeamTree, Leaf
+from scratchgpt.decoding.strategies.beams import BeamRun, BeamStep, BeamTree, Leaf
 from tests.checks import checks
-from tests.decoding.strategies.beam_cases import TableModel, answers, log_p
+from tests.decoding.strategies.beams.beam_cases import TableModel, answers, log_p
 
 WAYS = st.sampled_from([dict(), dict(num_beam_groups=2), dict(force_words_ids=[[1, 0]])])
 

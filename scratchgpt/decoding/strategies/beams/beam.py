@@ -6,7 +6,7 @@ lines, and its variants change one of them each.
 
 import numpy as np
 
-from ...errors import GenerationError
+from ....errors import GenerationError
 from .beam_run import BeamRun
 from .continuations import best, drawn
 from .hypotheses import Hypotheses, Text

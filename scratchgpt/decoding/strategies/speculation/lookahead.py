@@ -1,7 +1,7 @@
 """Lookahead: the model's own corrections of a wrong guess are the next guess.
 
-Before this file: `speculation`. After it: a whole continuation is a system of equations x_i = argmax s(x_1 .. x_{i-1}),
-one for each place, and decoding token by token is only one way to solve it.
+Before this file: `verification`. After it: a whole continuation is a system of equations
+x_i = argmax s(x_1 .. x_{i-1}), one for each place, and decoding token by token is only one way to solve it.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ...errors import GenerationError
-from .sampling import sample
+from ....errors import GenerationError
+from ..sampling import sample
 
 
 def best(scores, count):

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgpt.decoding import generate
-from scratchgpt.decoding.strategies import avoid, beam_search, diverse_beam_search
+from scratchgpt.decoding.strategies.beams import avoid, beam_search, diverse_beam_search
 from tests.checks import checks
-from tests.decoding.strategies.beam_cases import TableModel, answers, assert_equal, log_softmax, searched
+from tests.decoding.strategies.beams.beam_cases import TableModel, answers, assert_equal, log_softmax, searched
 
 SEEDS, STOPS = st.integers(0, 2**31), st.sampled_from([True, False, "never"])
 PROMPTS = np.array([[1, 0], [2, 3]])

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgpt.decoding import generate
-from scratchgpt.decoding.strategies import BeamRun
+from scratchgpt.decoding.strategies.beams import BeamRun
 from scratchgpt.models import Transformer, TransformerConfig
 from scratchgpt.tokenizers import BPETokenizer
 from tests.checks import checks
-from tests.decoding.strategies.beam_cases import TableModel, answers, assert_equal, log_softmax, slowly
+from tests.decoding.strategies.beams.beam_cases import TableModel, answers, assert_equal, log_softmax, slowly
 from tests.layers.llama_cases import mistral, qwen2
 
 SEEDS = st.integers(0, 2**31)

@@ -5,9 +5,9 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchgpt.decoding.strategies import Hypotheses, Text
+from scratchgpt.decoding.strategies.beams import Hypotheses, Text
 from tests.checks import checks
-from tests.decoding.strategies.beam_cases import penalty
+from tests.decoding.strategies.beams.beam_cases import penalty
 
 ALPHAS, KINDS = st.floats(-1, 2), st.sampled_from(["power", "gnmt"])
 TEXTS = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([-8.0, -4.5, -3.0, -2.5, -1.0])), max_size=12)

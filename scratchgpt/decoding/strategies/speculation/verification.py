@@ -24,7 +24,7 @@ the columns of that path. It takes the place of `verify`, and all else in `assis
 
 import numpy as np
 
-from ...cache import SLACK
+from ....cache import SLACK
 
 
 def assisted(run, drafter, rule):
@@ -88,12 +88,13 @@ def verify(run, draft, q, rule):
     text that would not have come about. Source: as `assisted`.
     """
     (B, k), alive, accepted = draft.shape, np.ones(len(draft), bool), 0
-    logits = read(run, draft)
+    if k:
+        run.reader.advance(np.maximum(draft, 0))
+    logits = run.read(k + 1)                       # what follows a row's last guess is without meaning
     said, ids = np.full((B, k + 1), -1), run.reader.ids
     for i in range(k + 1):
         scores = run.process(met(ids[:, :ids.shape[1] - k + i], i, alive), logits[:, i])
-        if run.keep:
-            run.note["scores"][:, i] = scores
+        run.take_note(scores, i)
         guess = draft[alive, i] if i < k else np.full(alive.sum(), -1)
         drawn_from = np.zeros(scores[alive].shape) if i == k or q is None else q[alive, i]
         said[alive, i], stays = rule(scores[alive], guess, drawn_from, run.rng)
@@ -102,25 +103,6 @@ def verify(run, draft, q, rule):
         if not alive.any():
             break
     return said[:, :i + 1], logits, accepted
-
-
-def read(run, draft):
-    """Logits after each row's text and after each token of its draft (B, k), in one pass: (B, k + 1, V) in nats.
-
-        logits_bi = logits of p(x | text_b, draft_b1 .. draft_bi)
-
-    They are noted if somebody looks, with places for the scores. What follows a row's last guess is without meaning.
-    Source: as `assisted`.
-    """
-    k, states = draft.shape[1], [] if run.with_states else None
-    if k:
-        run.reader.advance(np.maximum(draft, 0))
-    logits = run.reader.scores(k + 1, states)
-    if run.keep:
-        run.note = {"logits": logits, "scores": np.full_like(logits, np.nan)}
-        if run.with_states:
-            run.note["hidden_states"] = np.stack([h[:, -k - 1:] for h in states], axis=2)            # (B, n, L + 1, C)
-    return logits
 
 
 def met(ids, ahead, alive):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchgpt.decoding.strategies import length_penalty
+from scratchgpt.decoding.strategies.beams import length_penalty
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
 
