@@ -54,7 +54,7 @@ class Reader:
                              for i in range(len(states) // n)]
             return np.concatenate(looks, axis=1)
         if self.cache is not None:
-            self.cache.truncate(min(len(self.cache), self.width - n))
+            self._forget(self.width - n)
             if n > 1 and len(self.cache) < self.width - n:          # a long prompt needs no scores but its last
                 self._ask(self.ids[:, :self.width - n], 1)
         return self._ask(self.ids, n, states)
@@ -96,7 +96,7 @@ class Reader:
         if (ends == ends[0]).all() and length == ends[0]:
             self.ids = text[:, :length]
             if self.cache is not None:
-                self.cache.truncate(min(len(self.cache), int(valid.min())))
+                self._forget(int(valid.min()))
             return
         columns = np.arange(length) + (ends - length)[:, None]
         self.ids = np.where(columns < front[:, None], -1, np.take_along_axis(text, np.maximum(columns, 0), axis=1))
@@ -106,6 +106,11 @@ class Reader:
                 self.cache.truncate(0)
             else:
                 self.cache.realign(ends - lacking, length - lacking)
+
+    def _forget(self, length):
+        """Remember `length` columns at most."""
+        if len(self.cache) > length:
+            self.cache.truncate(length)
 
     def _ask(self, ids, n, states=None):
         """The scores (B, n, V) behind the last n of ids, of which the model reads what the cache does not hold."""

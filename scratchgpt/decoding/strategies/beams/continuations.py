@@ -3,6 +3,7 @@
 import numpy as np
 
 from ....errors import GenerationError
+from ...processors.rows import near
 from ..sampling import sample
 
 
@@ -14,13 +15,12 @@ def best(scores, count):
     scores (N,) in nats, -inf for what is impossible and never taken; not sorted as a whole, N being large
     returns (n,) places, n = min(count, possible ones)
     Raises GenerationError for NaN.
-    Source: Hoare 1961, Algorithm 65: Find, for the partition.
+    Source: as `near`.
     """
-    if np.isnan(scores.max()):
-        raise GenerationError("scores must hold no NaN; got one from the model or from a processor")
-    at = max(len(scores) - count, 0)
-    worst = np.partition(scores, at)[at]
-    places = np.flatnonzero((scores >= worst) & (scores > -np.inf))
+    _check(scores)
+    if not scores.max(initial=-np.inf) > -np.inf:
+        return np.zeros(0, np.int64)
+    places = near(scores, lambda found: len(found) >= count)
     return places[np.argsort(-scores[places], kind="stable")][:count]
 
 
@@ -33,11 +33,15 @@ def drawn(scores, count, rng):
     returns (n,) places, n = min(count, possible ones)
     Source: Plackett 1975, The analysis of permutations; Kool et al. 2019, arXiv:1903.06059, section 3.
     """
-    if np.isnan(scores.max()):
-        raise GenerationError("scores must hold no NaN; got one from the model or from a processor")
+    _check(scores)
     possible = np.flatnonzero(scores > -np.inf)
     left, order = scores[possible], []
     for _ in range(min(count, len(possible))):
         order.append(sample(left[None], rng)[0])
         left[order[-1]] = -np.inf
     return possible[np.array(order, np.int64)]
+
+
+def _check(scores):
+    if np.isnan(scores.max(initial=-np.inf)):
+        raise GenerationError("scores must hold no NaN; got one from the model or from a processor")
