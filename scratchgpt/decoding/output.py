@@ -11,6 +11,8 @@ from .. import backend, formulas
 from ..errors import GenerationError
 from ..inputs import check_whole
 from .candidates import candidates
+from .prompt import right_aligned
+from .reader import Reader
 from .text import text_of
 
 
@@ -128,22 +130,10 @@ def sequence_logprob(model, ids, prompt_length=1, attention_mask=None):
     if (lengths > words.sum(axis=1)).any():
         raise GenerationError(f"prompt_length must not exceed a row's tokens; got {lengths.tolist()} for rows of "
                               f"{words.sum(axis=1).tolist()}")
-    if model.n_positions is not None and ids.shape[1] > model.n_positions:
-        return np.array([_sliding(model.select([b]), ids[b, words[b]], n) for b, n in enumerate(lengths)])
-    padding = {} if attention_mask is None else {"attention_mask": attention_mask}
-    l = backend.to_host(formulas.log_softmax(model.logits(ids, **padding))).astype(np.float64)
-    total = np.zeros(len(ids))
-    for b, n in enumerate(lengths):
-        at = np.flatnonzero(words[b])                                # a pad may stand between two tokens
-        total[b] = l[b, at[n - 1:-1], ids[b, at[n:]]].sum()
-    return total
-
-
-def _sliding(model, tokens, start):
-    """log p(x_{start+1} .. x_T) of tokens (T,), each predicted from the last n_positions before it."""
-    n = min(model.n_positions, len(tokens))
-    windows = np.lib.stride_tricks.sliding_window_view(tokens, n)[1:-1]
-    looks = [model.logits(tokens[None, :n])[0]]
-    looks += [model.next_logits(windows[i:i + 32]) for i in range(0, len(windows), 32)]
-    l = formulas.log_softmax(np.concatenate([backend.to_host(look) for look in looks])).astype(np.float64)
-    return l[np.arange(start - 1, len(tokens) - 1), tokens[start:]].sum()
+    lines = right_aligned(np.where(words, ids, -1))
+    S, n = lines.shape[1], words.sum(axis=1)
+    if S == 1:
+        return np.zeros(len(ids))
+    l = formulas.log_softmax(Reader(model, lines[:, :-1]).scores(S - 1)).astype(np.float64)      # (B, S - 1, V)
+    said = np.take_along_axis(l, np.maximum(lines[:, 1:, None], 0), axis=-1)[..., 0]
+    return np.where(np.arange(1, S) >= (S - n + lengths)[:, None], said, 0).sum(axis=1)

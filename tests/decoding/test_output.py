@@ -85,7 +85,9 @@ def test_it_is_the_sum_of_an_outputs_log_probabilities():
 @checks(sequence_logprob)
 def test_a_probability_below_all_floats_has_a_logarithm():
     class Coin:
-        def logits(self, ids):
+        n_positions = None
+
+        def logits(self, ids, cache=None):
             return np.zeros((*np.shape(ids), 2), np.float32)
     assert sequence_logprob(Coin(), np.zeros((1, 1025), int))[0] == pytest.approx(-1024 * math.log(2))
 
