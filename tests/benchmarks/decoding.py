@@ -18,6 +18,7 @@ import numpy as np  # noqa: E402
 import scratchgpt as sg  # noqa: E402
 from scratchgpt.decoding import GenerationConfig  # noqa: E402
 from scratchgpt.decoding.processors import apply, build  # noqa: E402
+from tests.benchmarks import speculation  # noqa: E402
 from tests.benchmarks.machine import in_turns, measured_apart, memory_bandwidth, peak_memory  # noqa: E402
 
 PROMPT, NEW, ROUNDS = 16, 48, 7
@@ -113,6 +114,8 @@ def main():
     model, _ = make()
     filters(model)
     searches(model, options.alone)
+    del model
+    speculation.main()
     print(f"peak memory of decoding: {memory_of_decoding() / 1e9:.2f} GB (goal: under 0.8)")
 
 
