@@ -1,5 +1,5 @@
-"""The k best next tokens of every step, as a table. Before this file: `output`'s notes of a run. After it: the reader
-can see what else a text might have become, and what the processors thought of it.
+"""The k best next tokens of every step, as a table. Before this file: what a `run` notes of its steps. After it: the
+reader can see what else a text might have become, and what the processors made of it.
 """
 
 from dataclasses import dataclass

@@ -46,8 +46,8 @@ class GenerationConfig:
     num_return_sequences: int | None = option(whole(1), "how many continuations of each prompt", 1)
     num_beams: int | None = option(whole(1), "how many texts beam search keeps", 1)
     length_penalty: float | None = option(number(-1e6, 1e6), "above 0 favours longer texts (default 1)", 1, "num_beams")
-    length_penalty_type: str | None = option(choice("power", "gnmt"), "its form: L^a or ((5 + L) / 6)^a", "power",
-                                             "num_beams")
+    length_penalty_type: str | None = option(choice("power", "gnmt"), "a score is divided by L^a or by ((5 + L) / 6)^a",
+                                             "power", "num_beams")
     early_stopping: bool | str | None = option(choice(True, False, "never"), "when to give up on longer beams", False,
                                                "num_beams")
     num_beam_groups: int | None = option(whole(1), "groups of beams that avoid each other's tokens", 1, "num_beams")
@@ -77,10 +77,10 @@ class GenerationConfig:
     top_k: int | None = option(whole(1), "draw from the K likeliest tokens only")
     top_p: float | None = option(SHARE, "draw from the likeliest tokens that together have probability P", 1)
     min_p: float | None = option(number(0, 1), "drop what is less likely than P times the likeliest", 0)
-    top_h: float | None = option(SHARE, "keep the prefix that has share H of the entropy")
+    top_h: float | None = option(SHARE, "draw from the likeliest tokens that have share H of the entropy")
     typical_p: float | None = option(SHARE, "draw from the most typical tokens that together have probability P", 1)
     epsilon_cutoff: float | None = option(number(0, 1, high_open=True), "drop what is less likely than this", 0)
-    eta_cutoff: float | None = option(number(0, 1, high_open=True), "the same, lower where entropy is high", 0)
+    eta_cutoff: float | None = option(number(0, 1, high_open=True), "as epsilon, but lower where entropy is high", 0)
     top_n_sigma: float | None = option(FACTOR, "keep scores within so many standard deviations of the best")
     xtc_probability: float | None = option(number(0, 1), "how often to exclude the top choices", 0)
     xtc_threshold: float | None = option(number(0, 1), "what a top choice is (default: 0.1)", None, "xtc_probability")
@@ -119,7 +119,7 @@ class GenerationConfig:
     output_trace: bool | None = option(FLAG, "with who removed which token", False, "return_dict_in_generate")
     use_cache: bool | None = option(FLAG, "remember keys and values (default: true)", True)
     cache_implementation: str | None = option(choice("dynamic", "static", "sliding_window", "quantized"),
-                                              "how they are kept", "dynamic")
+                                              "how keys and values are kept", "dynamic")
     other: dict = field(default_factory=dict, repr=False)
 
     def __post_init__(self):

@@ -22,7 +22,8 @@ class Run:
     chain     rows -> processors of these rows    config    GenerationConfig
     prompts   (R, S) what the texts began with, -1 in front of shorter rows
     said      R lists of tokens                   reasons   R reasons for their ends, None while they run
-    notes     R lists of (scores of the step, place in them) where `keep` says that somebody will look
+    notes     R lists of (note, place, step) for each token: what was noted of its pass, and where in these arrays
+              (B, n, ...) it stands; only where `keep` says that somebody will look
     Source: Wolf et al. 2019, arXiv:1910.03771.
     """
 

@@ -15,8 +15,9 @@ from .strategies import (beam_search, constrained_beam_search, contrastive_searc
 def reader_of(prompt, config, given):
     """The reader of a prompt (B, S), with the cache that the config asks for.
 
-        capacity = min(n_positions, S + new tokens)
+        reader = guided(..) with guidance_scale,  dola_reader(..) with dola_layers,  else Reader(..)
 
+    Raises GenerationError for both contrasts at once, and for a negative prompt that nobody would read.
     Source: as `Reader`.
     """
     if config.asks("guidance_scale") and config.asks("dola_layers"):

@@ -12,6 +12,7 @@ from ..errors import GenerationError
 
 NEVER = 1 << 60                                                     # tokens: longer than anything
 
+
 class Stopping:
     """Asked after each token of a row, says why the row ends, or None.
 
@@ -79,7 +80,7 @@ class Stopping:
 def check_limits(config, prompt_lengths, criteria):
     """Raise GenerationError for a request that has no end in sight, or that ends before it begins.
 
-        min(max_new_tokens, max_length - prompt) <= infinity        and above 0 for max_length
+        prompt + 1 <= max_length        one of max_new_tokens, max_length, max_time, criteria is there
 
     config GenerationConfig, prompt_lengths (B,) in tokens
     Source: as `Stopping`.

@@ -1,4 +1,4 @@
-"""The texts that a beam search followed, as a tree. Before this file: `figure`, `decoding.strategies.beam_tree`. After
+"""The texts that a beam search followed, as a tree. Before this file: `figure`, `decoding.strategies.beams`. After
 it: the reader has seen a text win that did not begin best, and how soon all others are forgotten.
 """
 

@@ -170,7 +170,7 @@ def test_every_combination_of_options_gives_their_tokens(pair, seeds, searching)
         for options, answers, expected in rows:
             assert agree(answers, expected), (seed, options, answers, expected)
         met += bool(rows)
-    assert met >= 0.85 * len(seeds)                                           # 4 x 130 draws, at least 500 of them met
+    assert met >= len(seeds) - 1                                    # 20 lots of 26 draws: at least 500 of them are met
 
 
 @checks(generate)

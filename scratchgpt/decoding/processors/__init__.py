@@ -1,4 +1,4 @@
-"""Score processors: pure functions `(ids, scores) -> scores`, one of which each builder makes, such as `top_k(50)`.
+"""Score processors: pure functions `(ids, scores) -> scores`, each made by a builder, as by `top_k(50)`.
 
 ids (B, S) are all tokens so far, rows right-aligned, -1 where a shorter row has no token; scores (B, V) are of the next
 token, in nats, -inf where it is impossible. A processor writes into neither and keeps the dtype of the scores; a row

@@ -1,6 +1,6 @@
 """Wanted and unwanted sequences of tokens.
 
-Before this file: `rows`. After it: a bias may wait for a beginning; a bad word is a bias of -inf.
+Before this file: `arguments`. After it: a bias may wait for a beginning; a bad word is a bias of -inf.
 """
 
 import math

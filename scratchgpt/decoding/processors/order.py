@@ -90,7 +90,7 @@ def build(config, prompt_length, source=None, *, max_length=None, rng=None, samp
                    several; they stand where ORDERS says
     returns        list of Processors
     "hf" is the order of transformers; penalties that it does not have stand behind its own, cuts behind its cuts. In
-    "llamacpp" the cuts see the scores as the model gave them, and temperature comes last, so other tokens stay; cuts
+    "llamacpp" temperature comes last: the cuts see what it has not bent yet, so other tokens stay; cuts
     that llama.cpp does not have stand before xtc. What holds without sampling comes first in both.
     Raises GenerationError for what no processor takes, or what is missing for one.
     Source: transformers' `_get_logits_processor`; llama.cpp's default chain of samplers.

@@ -21,7 +21,8 @@ class Change:
 
     step, row, name  where and who; steps count a row's new tokens, from 0
     left       how many tokens remain possible
-    likeliest        the best of the removed      forced     the only id left, where it left no choice; else None
+    likeliest  the best ids of the removed, SHOWN at most
+    forced     the only id left, where it left no choice; else None
     Which ids it removed, and which it made possible again, is kept as one bit for each token of the vocabulary.
     """
 

@@ -97,7 +97,7 @@ def guided(prompt, config, given, new_cache):
     models of learned positions counts pads in front of a negative prompt; here a row gets what it would get alone.
     """
     model, lines = _unconditional(prompt, given.negative_prompt_ids, given.negative_prompt_attention_mask)
-    if config.max_length is not None:                             # it counts the prompt, which may be the shorter one
+    if config.max_length is not None:                # a static cache holds the same answer behind a longer prompt too
         longer = max(0, lines.shape[1] - int(prompt.lengths.min()))
         config = config.replace(max_length=config.max_length + longer)
     conditional, unconditional = (Reader(one, rows, new_cache(one, config, rows.shape[1]))
