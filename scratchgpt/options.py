@@ -9,6 +9,8 @@ import math
 from dataclasses import field
 from typing import Callable, NamedTuple
 
+import numpy as np
+
 from .errors import GenerationError
 
 
@@ -37,6 +39,15 @@ def check_option(name, value, kind):
     """Raise GenerationError naming the option unless it is None or what it must be."""
     if value is not None and not kind.fits(value):
         raise GenerationError(f"{name} must be {kind.rule}; got {value!r:.80}")
+
+
+def plain(value):
+    """A value without NumPy in it: its numbers and arrays, and those in lists and dicts, as Python's own."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {plain(key): plain(part) for key, part in value.items()}
+    return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 
 def whole(at_least):
@@ -112,4 +123,5 @@ BIASES = Kind("{(5, 7): -1.5} or [[[5, 7], -1.5]], a number for each phrase", _f
 TEXTS = list_of(TEXT, "a text or a list of them, none empty", or_one=True)
 LAYERS = Kind("'low', 'high' or a list of layers, integers >= 0", _fits_layers,
               lambda text: text if text.isalpha() else json.loads(text))
-RECORD = Kind("an object of settings", lambda value: isinstance(value, dict), json.loads)
+RECORD = Kind("an object of settings, by name",
+              lambda value: isinstance(value, dict) and all(isinstance(key, str) for key in value), json.loads)

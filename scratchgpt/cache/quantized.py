@@ -15,7 +15,7 @@ class QuantizedLayerCache(LayerCache):
 
     All tokens are rounded as they come, the newest too; what is read is made again from the codes, a layer at a time.
     D + 4 bytes a vector where float32 takes 4 D.
-    Source: absmax quantisation, vector-wise: Dettmers et al. 2022, arXiv:2208.07339, section 2.1.
+    Source: absmax quantisation, vector-wise: Dettmers et al. 2022, arXiv:2208.07339.
     """
 
     def append(self, k, v):

@@ -48,7 +48,13 @@ def build_parser():
 
 
 def main(argv=None):
-    """Run one command line (without the program's name); returns its exit code."""
+    """Run one command line (without the program's name); returns its exit code.
+
+    What a terminal cannot write comes out as "?".
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         options = build_parser().parse_args(argv)
         return options.run(options) or 0

@@ -8,8 +8,10 @@ import argparse
 import numpy as np
 
 from ..decoding import generate, sequence_logprob
+from ..decoding.config_file import supported
 from ..decoding.contradictions import SAMPLING, SEARCHES
-from .decoding_options import LENGTHS, offered, supported
+from ..errors import GenerationError
+from .decoding_options import LENGTHS, offered
 
 # a name, and what it asks for; options of the line take the place of these values
 PRESETS = {
@@ -49,18 +51,22 @@ def preset(name, common):
     drawn = "do_sample" in PRESETS[name]
     own = {one: common.get(one, usual) for one, usual in PRESETS[name].items() if one != "do_sample"}
     shared = {one: given for one, given in common.items() if one not in OWN or drawn and one == "temperature"}
-    return {**supported(shared, own), **own}, drawn
+    return {**supported(shared, own, offered()), **own}, drawn
 
 
 def lines(model, ids, prompt, chosen, asked, new_tokens, seed, extra):
     """Yield, for each strategy, its name with the likelihood of its text, the text, and an empty line.
 
     ids (T,) of the prompt, a str    chosen  names of `PRESETS`    asked  {name: value}, what the line asks for
+    Raises GenerationError for several texts of each, and for none.
     """
     folder = {one.name: getattr(model.generation_config, one.name) for one in offered()
               if model.generation_config.asks(one.name) and not (one.name in LENGTHS and LENGTHS & asked.keys())}
     common = {**folder, **asked}
     common = common if LENGTHS & common.keys() else {**common, "max_new_tokens": new_tokens}
+    if common.get("max_new_tokens") == 0 or asked.get("num_return_sequences", 1) > 1:
+        raise GenerationError("--compare looks at one text of each strategy; leave out --num-return-sequences and "
+                              "--max-new-tokens 0")
     for name in chosen:
         options, drawn = preset(name, common)
         output = generate(model, ids[None], return_dict_in_generate=True, **options, **extra,

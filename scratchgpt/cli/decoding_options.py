@@ -7,7 +7,8 @@ import argparse
 import re
 
 from ..decoding import GenerationConfig
-from ..decoding.contradictions import SAMPLING, SEARCHES
+from ..decoding.config_file import supported
+from ..decoding.contradictions import RANKED, SAMPLING, SEARCHES
 from ..errors import GenerationError
 from ..options import FLAG, TEXT, TEXTS
 
@@ -34,13 +35,16 @@ def add_options(parser):
     for one in offered():
         if one.name in GROUPS:
             group = parser.add_argument_group(GROUPS[one.name])
-        _add(group, one)
         if one.name == "do_sample":
-            group.add_argument("--greedy", dest="do_sample", action="store_false", default=None,
-                               help="the same as --no-do-sample: no chance involved")
+            either = group.add_mutually_exclusive_group()
+            _add(either, one)
+            either.add_argument("--greedy", dest="do_sample", action="store_false", default=None,
+                                help="the same as --no-do-sample: no chance involved")
+        else:
+            _add(group, one)
         if one.name in TYPED:
             name, what = TYPED[one.name]
-            group.add_argument(_flag(name), nargs="+", type=value(TEXT), metavar="TEXT", help=what)
+            group.add_argument(flag(name), nargs="+", type=value(TEXT), metavar="TEXT", help=what)
 
 
 def value(kind):
@@ -83,25 +87,18 @@ def settled(config, asked, new_tokens=NEW_TOKENS):
     if not drawn or not config.do_sample:
         ranks = "penalty_alpha" in folder                # contrastive search, whose top_k is no matter of chance
         folder = {name: given for name, given in folder.items() if name not in SAMPLING or ranks and name == "top_k"}
-    shaping = [_flag(name) for name in asked if name in SAMPLING and not (name == "top_k" and "penalty_alpha" in asked)]
+    shaping = [flag(name) for name in asked if name in SAMPLING and not (name == "top_k" and "penalty_alpha" in asked)]
     if shaping and not drawn:
         raise GenerationError(f"{', '.join(shaping)} shape what is drawn; leave them out with --greedy and "
                               "--penalty-alpha, which draw nothing")
-    settings = {**supported(folder, asked), **asked}
+    settings = {**supported(folder, asked, offered()), **asked}
+    ranked = [flag(one.name) for one in offered() if one.name in RANKED
+              and settings.get(one.name) not in (None, one.metadata["neutral"])]
+    if ranked and drawn:
+        raise GenerationError(f"{', '.join(ranked)} draws nothing; leave out --do-sample and what shapes what is drawn, "
+                              "such as --temperature")
     settings.pop("do_sample", None)
     return settings if LENGTHS & settings.keys() else {**settings, "max_new_tokens": new_tokens}, drawn
-
-
-def supported(options, others):
-    """Of the options, {name: value}, those that lack nothing that they act with, be it among the others."""
-    table = {one.name: one.metadata for one in offered()}
-    while True:
-        acting = {name for name, given in {**options, **others}.items() if given != table[name]["neutral"]}
-        kept = {name: given for name, given in options.items()
-                if not table[name]["needs"] or acting.intersection(table[name]["needs"])}
-        if kept == options:
-            return kept
-        options = kept
 
 
 def _is_drawn(config, asked, folder):
@@ -119,13 +116,13 @@ def _is_drawn(config, asked, folder):
 def _add(group, one):
     kind, what = one.metadata["kind"], one.metadata["help"].replace("%", "%%")
     if kind is FLAG:
-        group.add_argument(_flag(one.name), action=argparse.BooleanOptionalAction, default=None, help=what)
+        group.add_argument(flag(one.name), action=argparse.BooleanOptionalAction, default=None, help=what)
     elif kind is TEXTS:
-        group.add_argument(_flag(one.name), nargs="+", type=value(TEXT), metavar="TEXT", help=what)
+        group.add_argument(flag(one.name), nargs="+", type=value(TEXT), metavar="TEXT", help=what)
     else:
         rule = kind.rule.replace("%", "%%")
         plain = kind.rule.startswith(("an integer", "a finite number", "a number", "a text", "a token,"))
-        group.add_argument(_flag(one.name), type=value(kind), metavar=_metavar(one),
+        group.add_argument(flag(one.name), type=value(kind), metavar=_metavar(one),
                            help=what if plain else f"{what}; {rule}")
 
 
@@ -137,5 +134,6 @@ def _metavar(one):
     return letter[0] if letter and found in "NX" else found
 
 
-def _flag(name):
+def flag(name):
+    """What an option is called on the line."""
     return "--" + name.replace("_", "-")

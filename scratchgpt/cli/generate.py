@@ -5,6 +5,7 @@ looked at from all sides when it is done.
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ..plots.figure import new_figure
 from ..tokenizers import AutoTokenizer
 from . import compare, explain
 from .arguments import whole
-from .decoding_options import NEW_TOKENS, add_options, asked_for, settled
+from .decoding_options import NEW_TOKENS, add_options, asked_for, flag, settled
 
 SHORT = 50                                                            # tokens of a text that is compared or explained
 PICTURES = ("plot_temperatures", "plot_cuts", "plot_beams")
@@ -61,8 +62,7 @@ def run(options):
     tokenizer, model = AutoTokenizer.from_pretrained(options.model), load_language_model(options.model)
     asked = asked_for(options, tokenizer)
     ids = tokenizer(options.prompt, allowed_special="all").input_ids            # behind <bos>, if the tokenizer adds it
-    if len(ids) == 0 and "bos_token_id" not in asked and model.generation_config.bos_token_id is None:
-        raise GenerationError("the prompt must hold at least one token; got an empty --prompt")
+    ids = _checked(ids, model, asked)
     healing = asked.get("token_healing", model.generation_config.token_healing)
     prompt, extra = _unhealed(options.prompt, ids, tokenizer) if healing else options.prompt, {"tokenizer": tokenizer}
     if options.assistant_model is not None:
@@ -96,8 +96,13 @@ def load_language_model(folder):
 
 
 def write_text(prompt, pieces, file):
-    """Write a prompt, and the pieces of text that follow it as they come, to `file`, and a line break."""
-    print(prompt, end="", file=file, flush=True)
+    """Write a prompt, and the pieces of text that follow it as they come, to `file`, and a line break.
+
+    Nothing is written before the first piece is there: what cannot be said raises until then.
+    """
+    pieces = iter(pieces)
+    first = next(pieces, "")
+    print(prompt, end=first, file=file, flush=True)
     for piece in pieces:
         print(piece, end="", file=file, flush=True)
     print(file=file, flush=True)
@@ -108,8 +113,23 @@ def _check(options):
     for name in PICTURES:
         if getattr(options, name) is not None:
             new_figure(getattr(options, name))
-    if options.compare is not None and (options.explain or options.plot_beams):
-        raise GenerationError("--explain and --plot-beams look at one strategy; leave them out with --compare")
+            if not Path(getattr(options, name)).parent.is_dir():
+                raise GenerationError(f"{flag(name)} {getattr(options, name)}: there is no such folder; make it first")
+    if options.compare is not None and (options.explain or any(getattr(options, name) for name in PICTURES)):
+        raise GenerationError("--explain and the pictures look at one strategy; leave them out with --compare")
+
+
+def _checked(ids, model, asked):
+    """The prompt's ids (T,), which fit the context; of an empty prompt the bos, if there is one."""
+    if len(ids) == 0:
+        bos = asked.get("bos_token_id", model.generation_config.bos_token_id)
+        if bos is None:
+            raise GenerationError("the prompt must hold at least one token; got an empty --prompt")
+        ids = np.array([bos])
+    if model.n_positions is not None and len(ids) > model.n_positions:
+        raise GenerationError(f"the prompt must fit the model's context of {model.n_positions} tokens; got {len(ids)}: "
+                              "shorten --prompt")
+    return ids
 
 
 def _unhealed(prompt, ids, tokenizer):

@@ -1,5 +1,5 @@
-"""From scores to text. Read in this order: contradictions, generation_config, prompt, processors, constraints,
-reader, stopping, run, strategies, searches, candidates, text, output, prepare, generate.
+"""From scores to text. Read in this order: contradictions, config_file, generation_config, prompt, processors,
+constraints, reader, stopping, run, strategies, searches, candidates, text, output, prepare, generate.
 
 Before this folder: `cache`, `tokenizers`. After it: a model is asked for scores, processors reshape them, a strategy
 chooses, and `generate` is the one door to all of it.

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import formulas
 from ..tokenizers.explain import readable, token_labels
+from .processors.rows import highest
 
 SEEN = 24                                                           # characters of the input that a line shows
 
@@ -87,13 +88,19 @@ def candidates(logits, scores, new, prompts, k):
 
     def at(array, ids):
         return np.where(over[..., None], np.nan, np.take_along_axis(array, ids, axis=-1))
-    ids = np.argsort(-l, axis=-1, kind="stable")[..., :k]
+    ids = np.array([_best(row, k) for row in l.reshape(-1, l.shape[-1])], np.int64).reshape(*l.shape[:-1], k)
     chosen = new[..., None] % l.shape[-1]                                     # pads may be beyond the table
     own = np.take_along_axis(l, chosen, axis=-1)
     better = (l > own) | (l == own) & (np.arange(l.shape[-1]) < chosen)
     return Candidates(np.where(over[..., None], -1, ids), at(l, ids), at(processed, ids), np.where(over, -1, new),
                       np.where(over, 0, better.sum(axis=-1) + 1), at(l, chosen)[..., 0], at(processed, chosen)[..., 0],
                       prompts)
+
+
+def _best(l, k):
+    """The ids of the k highest of l (V,), impossible ones, if there must be some, in their order behind the others."""
+    ids = highest(l, k)
+    return np.concatenate([ids, np.flatnonzero(l == -np.inf)[:k - len(ids)]])
 
 
 def _percent(l):

@@ -13,6 +13,8 @@ SAMPLING = {"temperature", "dynatemp_range", "dynatemp_exponent", "top_k", "top_
 # each is a search of its own; a text is decoded by one
 SEARCHES = ("num_beams", "penalty_alpha", "mirostat", "assistant_early_exit", "prompt_lookup_num_tokens",
             "lookahead_num_tokens")
+# what they find is the best by their own measure, without chance
+RANKED = ("penalty_alpha", "num_beam_groups", "force_words_ids")
 ORDERED = (("min_length", "max_length"), ("min_new_tokens", "max_new_tokens"), ("num_return_sequences", "num_beams"),
            ("num_beam_groups", "num_beams"))
 
@@ -37,14 +39,21 @@ def check(config):
             _refuse(f"{small} must not exceed {large}", config, small, large)
     if config.asks("num_beam_groups") and config.num_beams % config.num_beam_groups:
         _refuse("num_beam_groups must divide num_beams", config, "num_beam_groups", "num_beams")
+    if config.asks("num_beam_groups") and not config.asks("diversity_penalty"):
+        _refuse("groups differ only with diversity_penalty > 0", config, "num_beam_groups", "diversity_penalty")
     if config.asks("num_beam_groups") and config.asks("force_words_ids"):
         _refuse("groups of beams and forced words exclude each other", config, "num_beam_groups", "force_words_ids")
     for name in ("forced_bos_token_id", "forced_eos_token_id"):
-        if config.asks(name) and set(np.atleast_1d(getattr(config, name))) <= set(config.suppress_tokens or ()):
+        forced = np.atleast_1d(getattr(config, name)).tolist() if config.asks(name) else []
+        if forced and set(forced) <= set(config.suppress_tokens or ()):
             _refuse(f"{name} must not be suppressed", config, name, "suppress_tokens")
+    if config.mirostat == 2 and config.asks("mirostat_m"):
+        _refuse("version 2 of mirostat estimates from no tokens", config, "mirostat", "mirostat_m")
     languages = [name for name in ("regex", "grammar", "token_healing") if config.asks(name)]
     if len(languages) > 1:
         _refuse("a regular expression, a grammar and token healing exclude each other", config, *languages)
+    if config.use_cache is False and config.asks("cache_implementation"):
+        _refuse("without a cache there is none to be kept in some way", config, "use_cache", "cache_implementation")
     if config.asks("dynatemp_range") and config.dynatemp_range >= (config.temperature or 1):
         _refuse("dynatemp_range must be below the temperature", config, "dynatemp_range", "temperature")
 
@@ -60,11 +69,11 @@ def check_sampling(config, sampled):
         _refuse("rng=np.random.default_rng(seed) is what makes sampling; pass it with do_sample=True, and only then",
                 config, "do_sample")
     shaping = [name for name in sorted(SAMPLING) if config.asks(name)
-               and not (name == "top_k" and config.penalty_alpha is not None)]
+               and not (name == "top_k" and config.asks("penalty_alpha"))]
     if shaping and not sampled:
         _refuse("these shape what is sampled; pass rng=np.random.default_rng(seed), or leave them out for a search "
                 "without chance", config, *shaping)
-    for name in ("penalty_alpha", "num_beam_groups", "force_words_ids"):
+    for name in RANKED:
         if config.asks(name) and sampled:
             _refuse("this search draws nothing; leave out rng", config, name)
     if config.asks("num_return_sequences") and not sampled and not config.asks("num_beams"):

@@ -6,7 +6,7 @@ Before this file: all others of the folder. After it: every way of decoding is a
 import numpy as np
 
 from ..errors import GenerationError
-from .generation_config import GenerationConfig
+from ..inputs import as_rows
 from .prepare import prepare
 from .text import TextStream
 
@@ -35,7 +35,7 @@ def generate(model, ids=None, attention_mask=None, *, generation_config=None, **
     Raises GenerationError or DataError for a request that cannot be met, and then nothing was changed.
     Source: Radford et al. 2019, section 3; Wolf et al. 2019, arXiv:1910.03771, for the names.
     """
-    request = prepare(model, ids, attention_mask, generation_config or GenerationConfig(), options)
+    request = prepare(model, ids, attention_mask, generation_config, options)
     for _ in request.strategy(request.run):
         pass
     return request.answer()
@@ -65,7 +65,8 @@ def stream_text(model, prompt, tokenizer, *, generation_config=None, **options):
     Raises GenerationError for several texts, and as `stream`; all before the first token.
     Source: as `TextStream`.
     """
-    ids = tokenizer(prompt, allowed_special="all").input_ids if isinstance(prompt, str) else np.asarray(prompt)
+    ids = tokenizer(prompt, allowed_special="all").input_ids if isinstance(prompt, str) else \
+        as_rows("the prompt", prompt, GenerationError)
     request = _streaming(model, np.atleast_2d(ids), None, generation_config, {**options, "tokenizer": tokenizer})
     if len(request.run.prompts) > 1:
         raise GenerationError(f"text is streamed one at a time; got {len(request.run.prompts)}: call generate, or "
@@ -75,10 +76,13 @@ def stream_text(model, prompt, tokenizer, *, generation_config=None, **options):
 
 def _streaming(model, ids, attention_mask, generation_config, options):
     """A Request whose tokens are known one after another."""
-    request = prepare(model, ids, attention_mask, generation_config or GenerationConfig(), options)
+    request = prepare(model, ids, attention_mask, generation_config, options)
     if request.config.asks("num_beams"):
         raise GenerationError("beam search knows its text only at the end; call generate, or leave out "
                               f"num_beams={request.config.num_beams}")
+    if request.config.asks("return_dict_in_generate"):
+        raise GenerationError("a stream yields tokens and tells nothing else; call generate for a GenerationOutput, or "
+                              "leave out return_dict_in_generate=True")
     return request
 
 

@@ -1,6 +1,6 @@
 """Every option of `generate`: what it is called, what it may be, what it is for. And the file it may come from.
 
-Before this file: `scratchgpt.options`. After it: the reader has seen all that decoding can be asked for, on one page.
+Before this file: `scratchgpt.options`, `config_file`. After it: the reader has seen all that decoding can be asked for, on one page.
 Nothing acts unasked: an option that is None, or has its neutral value, changes nothing.
 """
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from ..errors import GenerationError
-from ..files import read_json, write_json
 from ..options import (BIASES, FLAG, FORCED, LAYERS, PHRASE, PHRASES, RECORD, TEXT, TEXTS, TOKEN, TOKENS, check_option,
-                      choice, number, option, tuple_of, whole)
-from . import contradictions
+                      choice, number, option, plain, tuple_of, whole)
+from . import config_file, contradictions
+from .config_file import FILE
 
-FILE = "generation_config.json"
 SHARE = number(0, 1, low_open=True)                                     # a probability that is not 0
-FACTOR = number(0, low_open=True)
-TEMPERATURE = number(1e-6, 1e6)._replace(rule="a number from 1e-6 to 1e6; its limit 0 is greedy search, without rng")
+POSITIVE = number(0, low_open=True)
+FACTOR = number(1e-6, 1e6)                                              # of scores, which float32 must hold
+STRENGTH, UP_TO_A_MILLION = number(-1e6, 1e6), number(0, 1e6, low_open=True)
+TEMPERATURE = FACTOR._replace(rule="a number from 1e-6 to 1e6; its limit 0 is greedy search, without rng")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class GenerationConfig:
 
         generate(model, ids, generation_config=config, rng=rng if config.do_sample else None)
 
-    `other` holds the keys of a file that mean nothing here; they are written back.
+    `other` holds the keys of a file that mean nothing here, or do not act; they are written back.
     Raises GenerationError for a value that an option cannot have, and for options that contradict each other.
     """
 
@@ -35,7 +36,7 @@ class GenerationConfig:
     max_length: int | None = option(whole(1), "how many tokens prompt and answer may have together")
     min_new_tokens: int | None = option(whole(0), "no end before so many new tokens", 0, "eos_token_id")
     min_length: int | None = option(whole(0), "no end before so many tokens, the prompt's included", 0, "eos_token_id")
-    max_time: float | None = option(FACTOR, "stop after so many seconds")
+    max_time: float | None = option(POSITIVE, "stop after so many seconds")
     eos_token_id: int | list | None = option(TOKENS, "token, or tokens, that end a text")
     pad_token_id: int | None = option(TOKEN, "token that fills a text which has ended (default: the first end)")
     bos_token_id: int | None = option(TOKEN, "token that an empty prompt begins with")
@@ -45,20 +46,20 @@ class GenerationConfig:
     do_sample: bool | None = option(FLAG, "draw tokens instead of taking the likeliest")
     num_return_sequences: int | None = option(whole(1), "how many continuations of each prompt", 1)
     num_beams: int | None = option(whole(1), "how many texts beam search keeps", 1)
-    length_penalty: float | None = option(number(-1e6, 1e6), "above 0 favours longer texts (default 1)", 1, "num_beams")
+    length_penalty: float | None = option(STRENGTH, "above 0 favours longer texts (default 1)", 1, "num_beams")
     length_penalty_type: str | None = option(choice("power", "gnmt"), "a score is divided by L^a or by ((5 + L) / 6)^a",
                                              "power", "num_beams")
     early_stopping: bool | str | None = option(choice(True, False, "never"), "when to give up on longer beams", False,
                                                "num_beams")
     num_beam_groups: int | None = option(whole(1), "groups of beams that avoid each other's tokens", 1, "num_beams")
-    diversity_penalty: float | None = option(number(0), "how much groups avoid each other", 0, "num_beam_groups")
+    diversity_penalty: float | None = option(number(0, 1e6), "how much groups avoid each other", 0, "num_beam_groups")
     force_words_ids: list | None = option(FORCED, "phrases that must appear, or alternatives", None, "num_beams")
-    penalty_alpha: float | None = option(number(0, 1), "contrastive search: how much to avoid repetition", 0, "top_k")
+    penalty_alpha: float | None = option(number(0, 1), "contrastive search: how much to avoid likeness", None, "top_k")
     dola_layers: str | list | None = option(LAYERS, "contrast the last layer with one of these")
-    guidance_scale: float | None = option(number(-1e6, 1e6), "above 1 follows the prompt more closely", 1)
+    guidance_scale: float | None = option(STRENGTH, "above 1 follows the prompt more closely", 1)
     mirostat: int | None = option(choice(0, 1, 2), "hold the surprise of each token near mirostat_tau", 0)
-    mirostat_tau: float | None = option(FACTOR, "the surprise aimed at, in bits (default: 5)", None, "mirostat")
-    mirostat_eta: float | None = option(FACTOR, "how fast it is corrected (default: 0.1)", None, "mirostat")
+    mirostat_tau: float | None = option(POSITIVE, "the surprise aimed at, in bits (default: 5)", None, "mirostat")
+    mirostat_eta: float | None = option(POSITIVE, "how fast it is corrected (default: 0.1)", None, "mirostat")
     mirostat_m: int | None = option(whole(2), "tokens that version 1 estimates from (default: 100)", None, "mirostat")
     num_assistant_tokens: int | None = option(whole(1), "tokens that a draft model proposes at once (default: 5)")
     assistant_acceptance: str | None = option(choice("sampling", "matching"), "how drafted tokens are judged")
@@ -72,8 +73,8 @@ class GenerationConfig:
     # what to do to the scores
     processor_order: str | None = option(choice("hf", "llamacpp"), "in which order scores are processed", "hf")
     temperature: float | None = option(TEMPERATURE, "below 1 plays safe, above 1 takes risks", 1)
-    dynatemp_range: float | None = option(number(0), "let the temperature follow the entropy, by so much", 0)
-    dynatemp_exponent: float | None = option(FACTOR, "how it follows (default: 1)", None, "dynatemp_range")
+    dynatemp_range: float | None = option(number(0, 1e6), "let the temperature follow the entropy, by so much", 0)
+    dynatemp_exponent: float | None = option(UP_TO_A_MILLION, "how it follows (default: 1)", None, "dynatemp_range")
     top_k: int | None = option(whole(1), "draw from the K likeliest tokens only")
     top_p: float | None = option(SHARE, "draw from the likeliest tokens that together have probability P", 1)
     min_p: float | None = option(number(0, 1), "drop what is less likely than P times the likeliest", 0)
@@ -81,14 +82,14 @@ class GenerationConfig:
     typical_p: float | None = option(SHARE, "draw from the most typical tokens that together have probability P", 1)
     epsilon_cutoff: float | None = option(number(0, 1, high_open=True), "drop what is less likely than this", 0)
     eta_cutoff: float | None = option(number(0, 1, high_open=True), "as epsilon, but lower where entropy is high", 0)
-    top_n_sigma: float | None = option(FACTOR, "keep scores within so many standard deviations of the best")
+    top_n_sigma: float | None = option(UP_TO_A_MILLION, "keep scores within so many deviations of the best")
     xtc_probability: float | None = option(number(0, 1), "how often to exclude the top choices", 0)
     xtc_threshold: float | None = option(number(0, 1), "what a top choice is (default: 0.1)", None, "xtc_probability")
     repetition_penalty: float | None = option(FACTOR, "above 1 avoids what the text holds already", 1)
-    frequency_penalty: float | None = option(number(-1e6, 1e6), "taken off for each occurrence so far", 0)
-    presence_penalty: float | None = option(number(-1e6, 1e6), "taken off for what has occurred", 0)
-    dry_multiplier: float | None = option(number(0), "penalty of what would repeat a sequence", 0)
-    dry_base: float | None = option(number(1), "its growth with each token (default: 1.75)", None, "dry_multiplier")
+    frequency_penalty: float | None = option(STRENGTH, "taken off for each occurrence so far", 0)
+    presence_penalty: float | None = option(STRENGTH, "taken off for what has occurred", 0)
+    dry_multiplier: float | None = option(number(0, 1e6), "penalty of what would repeat a sequence", 0)
+    dry_base: float | None = option(number(1, 1e6), "its growth with each token (default 1.75)", None, "dry_multiplier")
     dry_allowed_length: int | None = option(whole(1), "repeats so long are free (default: 2)", None, "dry_multiplier")
     dry_sequence_breakers: list | None = option(PHRASES, "phrases that no repeat crosses", None, "dry_multiplier")
     encoder_repetition_penalty: float | None = option(FACTOR, "above 1 favours the source's tokens", 1)
@@ -124,6 +125,7 @@ class GenerationConfig:
 
     def __post_init__(self):
         for one in self.table():
+            object.__setattr__(self, one.name, plain(getattr(self, one.name)))
             check_option(one.name, getattr(self, one.name), one.metadata["kind"])
         contradictions.check(self)
 
@@ -136,6 +138,23 @@ class GenerationConfig:
         """Whether this changes anything: it is neither None nor neutral."""
         value = getattr(self, name)
         return value is not None and value != self.__dataclass_fields__[name].metadata["neutral"]
+
+    @property
+    def ends(self):
+        """The tokens that end a text, a tuple, perhaps empty."""
+        eos = () if self.eos_token_id is None else self.eos_token_id
+        return tuple(eos) if isinstance(eos, (list, tuple)) else (eos,)
+
+    @property
+    def pad(self):
+        """The token that fills a text which has ended: pad_token_id, else the first end, else 0."""
+        return (*self.ends, 0)[0] if self.pad_token_id is None else self.pad_token_id
+
+    @property
+    def stop_bytes(self):
+        """The stop strings in UTF-8, a list, perhaps empty."""
+        strings = self.stop_strings or []
+        return [one.encode() for one in ([strings] if isinstance(strings, str) else strings)]
 
     def replace(self, **options):
         """The same with other options. Raises GenerationError for a name that is none, or a wrong value."""
@@ -154,24 +173,16 @@ class GenerationConfig:
     def from_pretrained(cls, folder):
         """Read `folder`/generation_config.json; without the file, a config that asks for nothing.
 
+        What cannot act in the file alone, such as a length_penalty without beams, is kept in `other` and asks for
+        nothing.
         Raises GenerationError naming the file and the key.
         """
-        path = Path(folder) / FILE
-        if not path.exists():
-            return cls()
-        values = read_json(path, GenerationError)
-        if not isinstance(values, dict):
-            raise GenerationError(f"{path}: must hold an object; got {type(values).__name__}")
-        known = {one.name for one in cls.table()}
-        given = {key: value for key, value in values.items() if key in known and not (key == "top_k" and value == 0)}
+        given, other = config_file.read(folder, cls.table())
         try:
-            return cls(**given, other={key: value for key, value in values.items() if key not in known})
+            return cls(**given, other=other)
         except GenerationError as problem:
-            raise GenerationError(f"{path}: {problem}") from None
+            raise GenerationError(f"{Path(folder) / FILE}: {problem}") from None
 
     def save_pretrained(self, folder):
         """Write `folder`/generation_config.json, the keys of others included."""
-        own = {one.name: getattr(self, one.name) for one in self.table() if getattr(self, one.name) is not None}
-        if isinstance(self.sequence_bias, dict):
-            own["sequence_bias"] = [[list(phrase), bias] for phrase, bias in self.sequence_bias.items()]
-        write_json(Path(folder) / FILE, {**self.other, **own})
+        config_file.write(folder, {one.name: getattr(self, one.name) for one in self.table()}, self.other)

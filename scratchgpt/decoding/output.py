@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import backend, formulas
 from ..errors import GenerationError
-from ..inputs import check_whole
+from ..inputs import as_mask, as_rows
 from .candidates import candidates
+from .processors import Trace
 from .prompt import right_aligned
 from .reader import Reader
 from .text import text_of
@@ -23,8 +24,9 @@ class GenerationOutput:
     sequences         (R, T + N) ids: the prompt as it was given, the answer, pads
     prompt_length     T                                     lengths   (R,) tokens of each answer
     finish_reasons    R of "eos", "length", "stop_string", "time", "criterion"
-    logprobs          (R, N) log-probabilities of the tokens by the model's own scores, in nats
-    scores, logits    (R, N, V) after and before the processors
+    logprobs          (R, N) log-probabilities of the tokens before the processors, in nats
+    scores, logits    (R, N, V) after and before the processors; before them stand the model's own scores, or what
+                      guidance_scale and dola_layers have made of them
     hidden_states     (R, N, L + 1, C) that the tokens were predicted from
     candidates        `Candidates`, the k best tokens of each step
     trace             `Trace`, which processor removed which token
@@ -69,43 +71,44 @@ def noted(run, new, prompts, config):
         logprobs_ri = log softmax(logits_ri)_{x_ri}
 
     run a Run that is over    new (R, N) the answers    prompts (R, S) of -1 and tokens    config GenerationConfig
-    returns {name: (R, N, ...)}, NaN behind an end; an array that nobody asked for is None
+    returns {name: (R, N, ...)}, NaN behind an end, of what was asked for
     Source: as `Run`.
     """
-    logits = gathered(run.notes, "logits", new.shape[1])
-    if logits is None:
-        return {}
+    (R, N), V = new.shape, run.reader.model.config.vocab_size
+    logits, scores = (gathered(run.notes, name, (R, N, V)) for name in ("logits", "scores"))
     l = formulas.log_softmax(np.nan_to_num(logits, nan=0.0))
-    chosen = np.take_along_axis(l, new[..., None] % logits.shape[-1], axis=-1)[..., 0]
+    chosen = np.take_along_axis(l, new[..., None] % V, axis=-1)[..., 0]                  # a pad may be beyond the table
     found = {"logprobs": np.where(np.isnan(logits[..., 0]), np.nan, chosen)}
     if config.output_logits:
         found["logits"] = logits
-    scores = gathered(run.notes, "scores", new.shape[1]) if config.output_scores or config.output_candidates else None
     if config.output_scores:
         found["scores"] = scores
     if config.output_candidates:
         found["candidates"] = candidates(logits, scores, new, prompts, config.output_candidates)
     if config.output_hidden_states:
-        found["hidden_states"] = gathered(run.notes, "hidden_states", new.shape[1])
+        found["hidden_states"] = gathered(run.notes, "hidden_states", (R, N, 0, 0))
+    if config.output_trace:
+        found["trace"] = Trace(V)
+        for row, notes in enumerate(run.notes):
+            for step, (note, place, i) in enumerate(notes):
+                found["trace"].note(step, row, note["changes"][i][place])
     return found
 
 
-def gathered(notes, name, n):
-    """One array of all steps: notes are R lists of (note, place, step), each note[name] is (B, n, ...).
+def gathered(notes, name, shape):
+    """One array of all steps: notes are R lists of (note, place, i), each note[name] is (B, n, ...).
 
-        y_ri = note_ri[name][place_ri, step_ri]
+        y_rt = note_rt[name][place_rt, i_rt]
 
-    n  the longest answer    returns (R, n, ...), NaN behind an end; None where nothing was noted
+    shape  (R, N, ...), N being the longest answer; what follows N is that of the first note, if there is any
+    returns an array of this shape, NaN behind an end
     Source: as `Run`.
     """
-    first = next((row[0] for row in notes if row), None)
-    if first is None:
-        return None
-    array = first[0][name]
-    whole = np.full((len(notes), n, *array.shape[2:]), np.nan, array.dtype)
+    first = next((row[0][0][name] for row in notes if row), np.zeros((1, 1, *shape[2:]), np.float32))
+    whole = np.full((*shape[:2], *first.shape[2:]), np.nan, first.dtype)
     for r, row in enumerate(notes):
-        for i, (note, b, step) in enumerate(row):
-            whole[r, i] = note[name][b, step]
+        for t, (note, place, i) in enumerate(row):
+            whole[r, t] = note[name][place, i]
     return whole
 
 
@@ -122,11 +125,18 @@ def sequence_logprob(model, ids, prompt_length=1, attention_mask=None):
     Raises GenerationError for a prompt_length < 1, for the first token is given, or above a row's length.
     Source: Bengio et al. 2003, A neural probabilistic language model, section 1.
     """
-    ids = np.asarray(backend.to_host(ids))
-    words = np.ones(ids.shape, bool) if attention_mask is None else np.asarray(backend.to_host(attention_mask)) != 0
-    for n in np.atleast_1d(prompt_length).tolist():
-        check_whole("prompt_length", n, 1, GenerationError)
-    lengths = np.broadcast_to(prompt_length, len(ids))
+    ids = backend.to_host(as_rows("ids", ids, GenerationError))
+    if ids.ndim != 2 or ids.dtype.kind not in "iu" or ids.size == 0:
+        raise GenerationError(f"ids must be integers (B, T) with T >= 1; got {ids.dtype} {ids.shape}")
+    if not hasattr(model, "next_logits"):
+        raise GenerationError("a text's probability is that of a language model; an encoder-decoder is one when given a "
+                              f"source, model.given(source); got a {type(model).__name__}")
+    words = np.ones(ids.shape, bool) if attention_mask is None else \
+        as_mask("attention_mask", attention_mask, ids.shape, GenerationError) != 0
+    lengths = np.asarray(prompt_length)
+    if lengths.dtype.kind not in "iu" or lengths.shape not in ((), (len(ids),)) or (lengths < 1).any():
+        raise GenerationError(f"prompt_length must be an integer >= 1, or one for each of {len(ids)} rows; "
+                              f"got {prompt_length!r:.80}")
     if (lengths > words.sum(axis=1)).any():
         raise GenerationError(f"prompt_length must not exceed a row's tokens; got {lengths.tolist()} for rows of "
                               f"{words.sum(axis=1).tolist()}")

@@ -11,8 +11,9 @@ import numpy as np
 from ..errors import GenerationError
 from .constraints import constraints, watermark
 from .contradictions import check_sampling
+from .generation_config import GenerationConfig
 from .output import GenerationOutput, noted
-from .processors import Trace, build
+from .processors import build
 from .prompt import as_prompt
 from .run import Run
 from .stopping import Stopping, check_limits
@@ -31,12 +32,11 @@ class Request:
     run: Run
     strategy: object
     prompt: np.ndarray
-    pad: int
 
     def answer(self):
         """The ids, or the `GenerationOutput`, of a run that is over."""
         run, lengths = self.run, np.array([len(said) for said in self.run.said], np.int64)
-        new = np.full((len(lengths), lengths.max(initial=0)), self.pad, np.int64)
+        new = np.full((len(lengths), lengths.max(initial=0)), self.config.pad, np.int64)
         for row, said in zip(new, run.said):
             row[:len(said)] = said
         prompt = np.repeat(self.prompt, len(new) // len(self.prompt), axis=0)
@@ -44,7 +44,7 @@ class Request:
         sequences = np.concatenate([prompt, new], axis=1)
         if not self.config.return_dict_in_generate:
             return sequences
-        return GenerationOutput(sequences, prompt.shape[1], lengths, run.reasons, trace=run.trace, beams=run.beams,
+        return GenerationOutput(sequences, prompt.shape[1], lengths, run.reasons, beams=run.beams,
                                 sequences_scores=run.sequences_scores, statistics=run.statistics,
                                 prompts=prompts, config=self.config, **noted(run, new, prompts, self.config))
 
@@ -54,19 +54,23 @@ class Request:
         for _ in self.strategy(run):
             while any(len(said) > n for said in run.said) and all(len(said) > n or reason for said, reason
                                                                   in zip(run.said, run.reasons)):
-                yield np.array([said[n] if len(said) > n else self.pad for said in run.said])
+                yield np.array([said[n] if len(said) > n else self.config.pad for said in run.said])
                 n += 1
 
 
-def prepare(model, ids, attention_mask, config, options):
+def prepare(model, ids, attention_mask, generation_config, options):
     """Check a call of `generate` and make it ready.    returns Request
 
         R = B num_return_sequences
 
-    ids, attention_mask (B, T) as `generate` takes them; config GenerationConfig; options of `generate`
+    ids, attention_mask (B, T) as `generate` takes them; generation_config or None; options of `generate`
     Raises GenerationError saying which invariant does not hold.
     Source: as `generate`.
     """
+    config = GenerationConfig() if generation_config is None else generation_config
+    if not isinstance(config, GenerationConfig):
+        raise GenerationError(f"generation_config must be a GenerationConfig; got {config!r:.80}, pass its options by "
+                              "name: **options")
     given = SimpleNamespace(**{name: options.pop(name, None) for name in ARGUMENTS})
     config = config.replace(**options)
     _check(config, given)
@@ -89,12 +93,10 @@ def prepare(model, ids, attention_mask, config, options):
                      watermark=mark)
     notes = config.return_dict_in_generate or bool(given.stopping_criteria)
     run = Run(reader, config, stopping, chain, given.rng, notes, bool(config.output_hidden_states),
-              Trace() if config.output_trace else None)
+              bool(config.output_trace))
     if config.max_new_tokens == 0:
         run.rows, run.reasons = run.rows[:0], ["length"] * len(of)
-    eos = config.eos_token_id
-    pad = [config.pad_token_id, *(eos if isinstance(eos, (list, tuple)) else [eos]), 0]
-    return Request(config, run, search_of(config, given, reader), prompt.ids, next(p for p in pad if p is not None))
+    return Request(config, run, search_of(config, given, reader), prompt.ids)
 
 
 def _check(config, given):
@@ -104,8 +106,9 @@ def _check(config, given):
                               f"{rng!r:.80}, pass np.random.default_rng(seed)")
     check_sampling(config, rng is not None)
     spoken = [name for name in ("stop_strings", "regex", "grammar", "token_healing") if config.asks(name)]
-    if spoken and given.tokenizer is None:
-        raise GenerationError(f"{spoken[0]} speaks of text; pass tokenizer=, the one that the ids are of")
+    if spoken and not (hasattr(given.tokenizer, "token_bytes") and hasattr(given.tokenizer, "vocab_size")):
+        raise GenerationError(f"{spoken[0]} speaks of text; pass tokenizer=, the one of scratchgpt.tokenizers that the ids "
+                              f"are of; got {given.tokenizer!r:.80}")
     for name in ("logits_processor", "stopping_criteria"):
         functions = getattr(given, name) if getattr(given, name) is not None else []
         if not isinstance(functions, (list, tuple)) or not all(map(callable, functions)):

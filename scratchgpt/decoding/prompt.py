@@ -44,7 +44,7 @@ def as_prompt(model, ids, attention_mask=None, bos_token_id=None, decoder_input_
     Raises GenerationError for what is no text, does not fit the vocabulary or the context, or is empty without a bos.
     Source: Wolf et al. 2019, arXiv:1910.03771, for padding on the left.
     """
-    if hasattr(model, "given"):
+    if hasattr(model, "given") and not isinstance(model, type):
         model, attention_mask, ids = _reader_of_source(model, ids, attention_mask), None, decoder_input_ids
         if ids is None:
             bos = model.config.bos_token_id if bos_token_id is None else bos_token_id
@@ -52,10 +52,14 @@ def as_prompt(model, ids, attention_mask=None, bos_token_id=None, decoder_input_
     elif decoder_input_ids is not None:
         raise GenerationError("decoder_input_ids begin the answer of an encoder-decoder; "
                               f"a {type(model).__name__} continues ids")
-    if not hasattr(model, "next_logits"):
+    if not hasattr(model, "next_logits") or isinstance(model, type):
         raise GenerationError("a text is continued by a language model, or by an encoder-decoder that is given a "
                               f"source; got a {type(model).__name__}")
-    ids = _rows(ids, bos_token_id)
+    sources = getattr(model, "source", [None])
+    ids = _rows(ids, bos_token_id, len(sources))
+    if hasattr(model, "source") and len(ids) != len(sources):
+        raise GenerationError(f"every answer has one source; got {len(ids)} answers to begin with for {len(sources)} "
+                              "sources")
     words = np.ones(ids.shape, np.int64) if attention_mask is None else \
         as_mask("attention_mask", attention_mask, ids.shape, GenerationError)
     _check(model, ids, words != 0)
@@ -76,9 +80,9 @@ def right_aligned(rows):
     return np.take_along_axis(rows, order, axis=1)[:, rows.shape[1] - width:]
 
 
-def _rows(ids, bos_token_id):
+def _rows(ids, bos_token_id, count):
     """ids as a host array (B, T) of int64; a narrower type might not hold the tokens that follow."""
-    ids = np.zeros((1, 0), np.int64) if ids is None else backend.to_host(as_rows("the prompt", ids, GenerationError))
+    ids = np.zeros((count, 0), np.int64) if ids is None else backend.to_host(as_rows("the prompt", ids, GenerationError))
     if ids.ndim == 2 and ids.shape[1] == 0 and len(ids):
         if bos_token_id is None:
             raise GenerationError(f"the prompt must be integers (B, T) with T >= 1; got {ids.shape}: pass a first "
@@ -86,7 +90,7 @@ def _rows(ids, bos_token_id):
         return np.full((len(ids), 1), bos_token_id, np.int64)
     if ids.ndim != 2 or ids.dtype.kind not in "iu" or ids.size == 0:
         raise GenerationError(f"the prompt must be integers (B, T) with T >= 1; got {ids.dtype} {ids.shape}")
-    return ids.astype(np.int64)
+    return np.minimum(ids, np.iinfo(np.int64).max).astype(np.int64)
 
 
 def _check(model, ids, words):
@@ -103,10 +107,14 @@ def _check(model, ids, words):
 
 
 def _reader_of_source(model, ids, attention_mask):
-    """The language model that an encoder-decoder is once it has read (B, T)."""
+    """The language model that an encoder-decoder is once it has read (B, T), of which places count: pads go behind."""
     if ids is None:
         raise GenerationError("an encoder-decoder needs a source; pass ids (B, T)")
     try:
-        return model.given(ids, attention_mask)
+        given = model.given(ids, attention_mask)
+        order = np.argsort(given.source_mask == 0, axis=1, kind="stable")
+        if (order == np.arange(order.shape[1])).all():
+            return given
+        return model.given(*(np.take_along_axis(rows, order, axis=1) for rows in (given.source, given.source_mask)))
     except ScratchGPTError as problem:
         raise GenerationError(str(problem)) from None

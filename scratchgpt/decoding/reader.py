@@ -24,7 +24,7 @@ class Reader:
     cache    what it remembers, or None: it reads the text anew each time
     Past n_positions tokens the window slides: each token is predicted from the last n_positions before it, and nothing
     can be remembered.
-    Source: Pope et al. 2022, arXiv:2211.05102, section 3.3, for the cache; left padding, Wolf et al. 2019.
+    Source: Pope et al. 2022, arXiv:2211.05102, for the cache; left padding, Wolf et al. 2019.
     """
 
     def __init__(self, model, ids, cache=None):

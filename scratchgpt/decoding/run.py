@@ -9,7 +9,7 @@ Before this file: `reader`, `stopping`, `processors`. After it: a strategy is a 
 
 import numpy as np
 
-from .processors import apply
+from .processors import apply, traced
 
 
 class Run:
@@ -27,14 +27,14 @@ class Run:
     Source: Wolf et al. 2019, arXiv:1910.03771.
     """
 
-    def __init__(self, reader, config, stopping, chain, rng=None, keep=False, with_states=False, trace=None):
+    def __init__(self, reader, config, stopping, chain, rng=None, keep=False, with_states=False, traces=False):
         count = len(reader.ids)
         self.reader, self.config, self.stopping, self.rng = reader, config, stopping, rng
-        self.make_chain, self.keep, self.with_states, self.trace = chain, keep, with_states, trace
+        self.make_chain, self.keep, self.with_states, self.traces = chain, keep, with_states, traces
         self.rows, self.chain, self.prompts = np.arange(count), chain(np.arange(count)), reader.ids
         self.said, self.notes, self.reasons = [[] for _ in range(count)], [[] for _ in range(count)], [None] * count
         self.sequences_scores = self.beams = None                    # for searches that rank whole texts
-        self.note, self.statistics = None, {}                        # of the last pass; counts
+        self.note, self.changes, self.statistics = None, {}, {}      # of the last pass; of each row in it; counts
 
     @property
     def going(self):
@@ -62,29 +62,28 @@ class Run:
     def begin_note(self, logits, states=None):
         """Note the model's scores (B, n, V) of a pass, and hidden states as `Reader.scores` gives them."""
         if self.keep:
-            self.note = {"logits": logits, "scores": np.full_like(logits, np.nan)}
+            self.note = {"logits": logits, "scores": np.full_like(logits, np.nan), "changes": {}}
             if self.with_states:
                 last = [h[:, -logits.shape[1]:] for h in states]
                 self.note["hidden_states"] = np.stack(last, axis=2)                       # (B, n, L + 1, C)
 
     def take_note(self, scores, i=0):
-        """Note the processed scores (B, V) at place i of the pass."""
+        """Note the processed scores (B, V) at place i of the pass, and, if that is traced, how they came about."""
         if self.keep:
             self.note["scores"][:, i] = scores
+            self.note["changes"][i] = dict(self.changes)
 
     def process(self, ids, scores, places=None):
         """What the chain of processors makes of scores (B, V) behind ids (B, S).
 
         places   (B,) which of the running rows these are; None: all of them
         """
-        rows = self.rows if places is None else self.rows[places]
-        chain = self.chain if places is None else self.make_chain(rows)
-        if self.trace is None:
+        chain = self.chain if places is None else self.make_chain(self.rows[places])
+        if not self.traces:
             return apply(chain, ids, scores)
-        steps = (ids >= 0).sum(axis=1) - self.stopping.prompt_lengths[rows]
-        if len(set(self.rows)) < len(self.rows):                             # beams of one text: their places instead
-            rows = np.arange(len(ids)) if places is None else places
-        return self.trace.apply(chain, ids, scores, rows, steps)
+        scores, changes = traced(chain, ids, scores)
+        self.changes.update(zip(range(len(ids)) if places is None else places.tolist(), changes))
+        return scores
 
     def say(self, tokens, drop=0):
         """tokens (B,) or (B, n), -1 behind a row's last, come next, in place of a draft of `drop` tokens.

@@ -24,8 +24,9 @@ def reader_of(prompt, config, given):
         raise GenerationError("one contrast at a time: pass guidance_scale or dola_layers; got "
                               f"{config.guidance_scale!r} and {config.dola_layers!r:.60}")
     negative = given.negative_prompt_ids, given.negative_prompt_attention_mask
-    if config.guidance_scale is None and any(one is not None for one in negative):
-        raise GenerationError("negative_prompt_ids and their mask act only with guidance_scale")
+    if not config.asks("guidance_scale") and any(one is not None for one in negative):
+        raise GenerationError("negative_prompt_ids and their mask act only with a guidance_scale other than 1; got "
+                              f"guidance_scale={config.guidance_scale}")
     if config.asks("guidance_scale"):
         return guided(prompt, config, given, new_cache)
     cache = new_cache(prompt.model, config, prompt.lines.shape[1])

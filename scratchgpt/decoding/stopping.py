@@ -26,10 +26,7 @@ class Stopping:
     """
 
     def __init__(self, config, prompt_lengths, tokenizer=None, criteria=(), clock=time.monotonic):
-        eos = config.eos_token_id
-        self.ends = set(eos if isinstance(eos, (list, tuple)) else [] if eos is None else [eos])
-        strings = config.stop_strings
-        self.strings = [one.encode() for one in ([strings] if isinstance(strings, str) else strings or ())]
+        self.ends, self.strings = set(config.ends), config.stop_bytes
         self.longest = max(map(len, self.strings), default=0)
         self.tokenizer, self.criteria, self.clock = tokenizer, tuple(criteria), clock
         self.deadline = None if config.max_time is None else clock() + config.max_time
@@ -48,7 +45,7 @@ class Stopping:
             return "eos"
         if self.strings and self.found(ids) is not None:
             return "stop_string"
-        if self.criteria and any(np.all(one(ids[None], None if scores is None else scores[None]))
+        if self.criteria and any(np.asarray(one(ids[None], None if scores is None else scores[None])).all()
                                  for one in self.criteria):
             return "criterion"
         if len(ids) >= self.limits[row]:

@@ -26,11 +26,9 @@ class TextStream:
     """
 
     def __init__(self, tokenizer, config, prompt=()):
-        ends, strings = config.eos_token_id, config.stop_strings or ()
         self._tokenizer, self._include = tokenizer, bool(config.include_stop_str_in_output)
-        self._ends = set(np.atleast_1d(ends).tolist()) if ends is not None else set()
+        self._ends, self._strings = set(config.ends), config.stop_bytes
         self._hidden = set(tokenizer.special_tokens.values())
-        self._strings = [one.encode() for one in ([strings] if isinstance(strings, str) else strings)]
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._text, self._shown = bytearray(), bytearray()                     # of a byte: itself, whether it is shown
         self._out, self._over = 0, False

@@ -76,7 +76,7 @@ class Decoder(LanguageModel):
         check_whole("n_layers", n_layers, 1, GenerationError)
         L = len(self._blocks[:self._depth])
         if n_layers > L:
-            raise GenerationError(f"n_layers must be at most the {L} of the model; got {n_layers}")
+            raise GenerationError(f"a model can be left after 1 to all of its layers, n_layers={L}; got {n_layers}")
         shallow = copy.copy(self)
         shallow._depth = n_layers
         return shallow

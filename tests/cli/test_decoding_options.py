@@ -5,7 +5,7 @@ import pytest
 import scratchgpt as sg
 from scratchgpt import cli
 from scratchgpt.cli import decoding_options
-from scratchgpt.cli.decoding_options import NEW_TOKENS, add_options, asked_for, offered, settled, supported, value
+from scratchgpt.cli.decoding_options import NEW_TOKENS, add_options, asked_for, flag, offered, settled, value
 from scratchgpt.options import FLAG, TEXTS, whole
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
@@ -21,10 +21,6 @@ BY_NAME = {one.name: one for one in offered()}
 
 def line(*argv):
     return cli.build_parser().parse_args(["generate", "--model", "m", *argv])
-
-
-def flag(name):
-    return "--" + name.replace("_", "-")
 
 
 def first(texts, kind, right):
@@ -134,9 +130,19 @@ def test_what_shapes_chance_is_refused_where_there_is_none():
         settled(sg.GenerationConfig(), {"top_p": 0.5, "temperature": 2.0, "do_sample": False})
 
 
-@checks(supported)
-def test_options_without_what_they_act_with_fall_away_one_after_the_other():
-    options = {"num_beam_groups": 2, "diversity_penalty": 0.5, "min_length": 3, "top_k": 4}
-    assert supported(options, {}) == {"top_k": 4}
-    assert supported(options, {"num_beams": 4, "eos_token_id": 0}) == options
-    assert supported(options, {"num_beams": 1}) == {"top_k": 4}
+@checks(settled)
+@pytest.mark.parametrize("asked, says", [
+    ({"do_sample": True, "penalty_alpha": 0.5, "top_k": 4}, "--penalty-alpha draws nothing; leave out --do-sample"),
+    ({"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0, "temperature": 0.5}, "--num-beam-groups draws"),
+    ({"num_beams": 4, "force_words_ids": [[1]], "do_sample": True}, "--force-words-ids draws nothing")])
+def test_what_draws_nothing_is_not_asked_to_draw(asked, says):
+    with pytest.raises(GenerationError, match=says):
+        settled(sg.GenerationConfig(), asked)
+    settled(sg.GenerationConfig(), {"num_beams": 4, "num_beam_groups": 1, "do_sample": True})
+
+
+@checks(add_options, flag)
+@pytest.mark.parametrize("both", [["--do-sample", "--greedy"], ["--greedy", "--do-sample"]])
+def test_drawing_and_not_drawing_exclude_each_other(both, capsys):
+    said = refused(capsys, "generate", "--model", "m", *both)
+    assert "not allowed with" in said and flag("do_sample") in said and "--greedy" in said

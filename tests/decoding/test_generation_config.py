@@ -20,7 +20,7 @@ from tests.checkpoint.mutants import STRANGE
 
 TABLE = {one.name: one for one in GenerationConfig.table()}
 # what an option needs beside it to be allowed
-BESIDE = {"num_beams": 8, "num_beam_groups": 2, "eos_token_id": 1, "stop_strings": "x", "top_k": 4, "mirostat": 2,
+BESIDE = {"num_beams": 8, "num_beam_groups": 2, "eos_token_id": 1, "stop_strings": "x", "top_k": 4, "mirostat": 1,
           "prompt_lookup_num_tokens": 3, "lookahead_num_tokens": 3, "dynatemp_range": 0.5, "xtc_probability": 0.5,
           "dry_multiplier": 0.8, "max_length": 9, "return_dict_in_generate": True}
 EXAMPLES = {
@@ -47,7 +47,7 @@ def wishes(name):
     found, needs = {name: example(name)}, TABLE[name].metadata["needs"] or ()
     for need in needs[:1]:
         found = {**wishes(need), need: BESIDE[need], **found}
-    return found
+    return {"diversity_penalty": 0.5, **found} if "num_beam_groups" in found else found
 
 
 @checks(GenerationConfig, option)
@@ -117,7 +117,8 @@ def test_a_text_is_decoded_by_one_search(one, other):
 @checks(check)
 @pytest.mark.parametrize("options", [
     dict(min_length=5, max_length=4, eos_token_id=1), dict(min_new_tokens=5, max_new_tokens=4, eos_token_id=1),
-    dict(num_beams=2, num_return_sequences=3), dict(num_beams=4, num_beam_groups=3), dict(num_beams=2, num_beam_groups=4),
+    dict(num_beams=2, num_return_sequences=3), dict(num_beams=4, num_beam_groups=2), dict(mirostat=2, mirostat_m=9),
+    dict(num_beams=4, num_beam_groups=3), dict(num_beams=2, num_beam_groups=4),
     dict(num_beams=4, num_beam_groups=2, force_words_ids=[[1]]), dict(regex="a", grammar="json", eos_token_id=1),
     dict(forced_bos_token_id=2, suppress_tokens=[1, 2]), dict(forced_eos_token_id=[1, 2], suppress_tokens=[1, 2],
                                                               max_length=4), dict(dynatemp_range=1.0), dict(dynatemp_range=0.7, temperature=0.5)], ids=repr)
@@ -207,6 +208,14 @@ def test_every_option_goes_to_a_folder_and_back_with_the_keys_of_others(name, tm
 def test_a_wrong_file_gets_one_error_that_names_it(values, tmp_path):
     with pytest.raises(GenerationError, match=re.escape(str(tmp_path / FILE))):
         GenerationConfig.from_pretrained(write(tmp_path, values))
+
+
+@checks(GenerationConfig)
+@pytest.mark.parametrize("options", [dict(watermarking={1: 2}), dict(num_beams=2, num_beam_groups=2,
+                                                                     diversity_penalty=1e7)], ids=str)
+def test_settings_have_names_and_a_penalty_is_one_that_float32_can_hold(options):
+    with pytest.raises(GenerationError, match="must be an object of settings, by name|must be a number in .0, 1000000.0"):
+        GenerationConfig(**options)
 
 
 @checks(GenerationConfig)

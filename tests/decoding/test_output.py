@@ -13,9 +13,9 @@ from scratchgpt.decoding.output import gathered, noted
 from scratchgpt.decoding.processors import temperature
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
+from tests.decoding.lively import lively_and_batch
 from tests.layers.cases import P, V, gpt2
 from tests.layers.llama_cases import llama
-from tests.models.test_language_model import model_and_batch
 from tests.models.test_llama import padding
 
 TOLD = dict(return_dict_in_generate=True, output_scores=True, output_logits=True, output_hidden_states=True)
@@ -26,7 +26,7 @@ CLOSE = dict(rtol=1e-9, atol=1e-11)
 @pytest.mark.parametrize("make", [gpt2, llama], ids=["gpt2", "llama"])
 @given(B=st.integers(1, 3), T=st.integers(1, 4), seed=st.integers(0, 2**32 - 1), copies=st.integers(1, 2))
 def test_every_array_is_what_the_model_says_at_its_token(make, B, T, seed, copies):
-    model, ids, _ = model_and_batch(make, B, T, seed)
+    model, ids, _ = lively_and_batch(make, B, T, seed)
     words = padding(np.random.default_rng(seed), B, T, "left")
     words[:, -1] = 1
     output = generate(model, ids, words, max_new_tokens=4, eos_token_id=1, pad_token_id=0, temperature=0.7,
@@ -51,7 +51,7 @@ def test_every_array_is_what_the_model_says_at_its_token(make, B, T, seed, copie
 
 @checks(generate)
 def test_arrays_that_nobody_asked_for_are_not_made():
-    model, ids, _ = model_and_batch(gpt2, 1, 2, 0)
+    model, ids, _ = lively_and_batch(gpt2, 1, 2, 0)
     output = generate(model, ids, max_new_tokens=3, return_dict_in_generate=True)
     assert output.logits is output.scores is output.hidden_states is output.trace is output.beams is None
     assert output.logprobs.shape == (1, 3) and isinstance(generate(model, ids, max_new_tokens=3), np.ndarray)
@@ -63,7 +63,7 @@ def test_arrays_that_nobody_asked_for_are_not_made():
 @pytest.mark.parametrize("make", [gpt2, llama], ids=["gpt2", "llama"])
 @given(B=st.integers(1, 3), T=st.integers(1, P), seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_a_texts_log_probability_is_the_sum_over_its_tokens_behind_the_prompt(make, B, T, seed, data):
-    model, ids, _ = model_and_batch(make, B, T, seed)
+    model, ids, _ = lively_and_batch(make, B, T, seed)
     words = padding(np.random.default_rng(seed), B, T, data.draw(st.sampled_from(["left", "right"])))
     words[:, T // 2] = 1
     for b, n in enumerate(words.sum(axis=1)):
@@ -77,7 +77,7 @@ def test_a_texts_log_probability_is_the_sum_over_its_tokens_behind_the_prompt(ma
 
 @checks(sequence_logprob, generate)
 def test_it_is_the_sum_of_an_outputs_log_probabilities():
-    model, ids, _ = model_and_batch(gpt2, 2, 3, 0)
+    model, ids, _ = lively_and_batch(gpt2, 2, 3, 0)
     output = generate(model, ids, max_new_tokens=5, return_dict_in_generate=True)
     np.testing.assert_allclose(sequence_logprob(model, output.sequences, 3), output.logprobs.sum(axis=1), rtol=1e-10)
 
@@ -85,7 +85,7 @@ def test_it_is_the_sum_of_an_outputs_log_probabilities():
 @checks(sequence_logprob)
 def test_a_probability_below_all_floats_has_a_logarithm():
     class Coin:
-        n_positions = None
+        n_positions = next_logits = None
 
         def logits(self, ids, cache=None):
             return np.zeros((*np.shape(ids), 2), np.float32)

@@ -11,17 +11,17 @@ from scratchgpt.decoding.run import Run
 from scratchgpt.decoding.searches import new_cache, reader_of, search_of
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
+from tests.decoding.lively import lively_and_batch
 from tests.decoding.test_prompt import translator
 from tests.layers.cases import P, V, gpt2
 from tests.layers.llama_cases import llama, mistral
-from tests.models.test_language_model import model_and_batch
 
 
 @checks(Run, Request, prepare)
 @given(lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3), seed=st.integers(0, 2**32 - 1))
 def test_rows_that_end_leave_and_the_others_go_on_with_their_own_text_and_chain(lengths, seed):
     rng = np.random.default_rng(seed)
-    model, ids, _ = model_and_batch(gpt2, len(lengths), 4, seed)
+    model, ids, _ = lively_and_batch(gpt2, len(lengths), 4, seed)
     mask = np.arange(4) >= 4 - np.array(lengths)[:, None]
     run = prepare(model, ids, mask, GenerationConfig(), dict(max_new_tokens=6, eos_token_id=1, min_new_tokens=1)).run
     texts, said = [row[m].tolist() for row, m in zip(ids, mask)], [[] for _ in lengths]
@@ -63,7 +63,7 @@ def test_rows_that_end_leave_and_the_others_go_on_with_their_own_text_and_chain(
 @pytest.mark.parametrize("options", [{"use_cache": False}, {"cache_implementation": "static"},
                                      {"cache_implementation": "sliding_window"}, {"cache_implementation": "quantized"}], ids=str)
 def test_every_kind_of_cache_gives_the_text_of_no_cache(make, options):
-    model, ids, _ = model_and_batch(make, 3, 4, 0)
+    model, ids, _ = lively_and_batch(make, 3, 4, 0)
     mask = [[1, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]]
     asked = dict(max_new_tokens=P + 3, eos_token_id=2, pad_token_id=0)
     if "sliding_window" in options.values() and make is not mistral:
@@ -79,7 +79,7 @@ def test_every_kind_of_cache_gives_the_text_of_no_cache(make, options):
 
 @checks(new_cache)
 def test_a_static_cache_needs_a_length():
-    model, ids, _ = model_and_batch(llama, 1, 2, 0)
+    model, ids, _ = lively_and_batch(llama, 1, 2, 0)
     with pytest.raises(GenerationError, match="static cache"):
         generate(model, ids, max_time=1.0, cache_implementation="static")
     assert generate(model, ids, max_length=5, cache_implementation="static").shape == (1, 5)
@@ -91,7 +91,7 @@ SEARCHES = {"greedy": {}, "sampling": {"top_k": 5}, "copies": {"num_return_seque
 @checks(generate, stream)
 @pytest.mark.parametrize("options", SEARCHES.values(), ids=SEARCHES)
 def test_the_same_call_twice_gives_the_same_and_interleaved_calls_do_not_disturb_each_other(options):
-    model, ids, _ = model_and_batch(gpt2, 2, 3, 0)
+    model, ids, _ = lively_and_batch(gpt2, 2, 3, 0)
 
     def ask(seed):
         rng = np.random.default_rng(seed) if options else None
@@ -106,7 +106,7 @@ def test_the_same_call_twice_gives_the_same_and_interleaved_calls_do_not_disturb
 
 @checks(generate)
 def test_a_run_that_is_interrupted_leaves_the_model_as_it_was():
-    model, ids, _ = model_and_batch(gpt2, 2, 3, 0)
+    model, ids, _ = lively_and_batch(gpt2, 2, 3, 0)
     before, weights = generate(model, ids, max_new_tokens=5), [p.data.copy() for p in model.parameters()]
     for after in (1, 3):
         def interrupt(ids, scores, after=after):
@@ -121,7 +121,7 @@ def test_a_run_that_is_interrupted_leaves_the_model_as_it_was():
 
 @checks(stream)
 def test_a_stream_of_several_texts_yields_a_column_when_all_have_it():
-    model, ids, _ = model_and_batch(gpt2, 2, 3, 0)
+    model, ids, _ = lively_and_batch(gpt2, 2, 3, 0)
     text = generate(model, ids, max_new_tokens=5, eos_token_id=[1, 4], pad_token_id=6)
     columns = list(stream(model, ids, max_new_tokens=5, eos_token_id=[1, 4], pad_token_id=6))
     np.testing.assert_array_equal(np.stack(columns, axis=1), text[:, 3:])

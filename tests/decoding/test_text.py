@@ -165,7 +165,7 @@ def test_rows_of_a_padded_batch_have_the_texts_that_they_have_alone():
 @pytest.mark.parametrize("prompt, options, says", [
     (np.zeros((2, 3), int), {}, "one at a time; got 2"),
     ("ab", dict(num_return_sequences=3, rng=np.random.default_rng(0)), "one at a time; got 3"),
-    ("ab", dict(num_beams=2), "only at the end"), ("", {}, "T >= 1"), ("ab", dict(typo=1), "typo")])
+    ([[1], [1, 2]], {}, "all rows of one length"), ("ab", dict(num_beams=2), "only at the end"), ("", {}, "T >= 1"), ("ab", dict(typo=1), "typo")])
 def test_several_texts_and_beams_are_refused_before_the_first_token(prompt, options, says):
     with pytest.raises(GenerationError, match=says):
         stream_text(bigram(CHAR.vocab_size), prompt, CHAR, max_new_tokens=3, **options)

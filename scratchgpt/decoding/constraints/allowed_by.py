@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import GenerationError
 from ..processors.arguments import check_known, row_counts, token_ids
 from ..processors.rows import per_row
-from .recogniser import DEAD, START, Recogniser
+from .recogniser import DEAD, LEARNING, START, Recogniser
 from .trie import vocabulary_of
 
 MOST_STATES, MOST_MASKS, MOST_TEXTS = 50_000, 512, 1_024               # remembered; more, and all is worked out anew
@@ -76,42 +76,45 @@ class _Masks:
         self.tokens, self.trie = vocabulary_of(tokenizer)
         self.ends, self.width = list(ends), max([len(self.tokens), *(end + 1 for end in ends)])
         self.network = network.over(bytes({byte for token in self.tokens for byte in token}))
-        self._begin()
+        self._learned = self._nothing()
 
-    def _begin(self):
-        self.recogniser, self.states, self.masks = Recogniser(self.network), {(): START}, {}
+    def _nothing(self):
+        """A recogniser, the states of texts, the masks of states: put in place of older ones together."""
+        return Recogniser(self.network), {}, {}
 
     def allowed(self, said):
         """Which tokens may follow some others: (width,) bool."""
-        if self.recogniser.n_states > MOST_STATES:
-            self._begin()
-        state = self._state(said)
-        if state not in self.masks:
-            if len(self.masks) >= MOST_MASKS:
-                self.masks.clear()
-            mask = np.zeros(self.width, bool)
-            mask[:len(self.tokens)] = self.trie.allowed(self.recogniser, state)
-            mask[self.ends] = self.recogniser.accepts(state)
-            if state != DEAD and not mask.any():
-                self._refuse(state, said)
-            self.masks[state] = mask
-        return self.masks[state]
+        with LEARNING:
+            if self._learned[0].n_states > MOST_STATES:
+                self._learned = self._nothing()
+            recogniser, states, masks = self._learned
+            state = self._state(said, recogniser, states)
+            if state not in masks:
+                if len(masks) >= MOST_MASKS:
+                    masks.clear()
+                mask = np.zeros(self.width, bool)
+                mask[:len(self.tokens)] = self.trie.allowed(recogniser, state)
+                mask[self.ends] = recogniser.accepts(state)
+                if state != DEAD and not mask.any():
+                    self._refuse(recogniser.next_bytes(state), said)
+                masks[state] = mask
+            return masks[state]
 
-    def _state(self, said):
+    def _state(self, said, recogniser, states):
         """The recogniser's state after some tokens; usually one token after a text that is remembered."""
         known = len(said)
-        while said[:known] not in self.states:
+        while known and said[:known] not in states:
             known -= 1
-        state = self.states[said[:known]]
+        state = states.get(said[:known], START)
         for token in said[known:]:
-            state = self.recogniser.read(self.tokens[token], state) if self.tokens[token] else DEAD
-        if len(self.states) >= MOST_TEXTS:
-            self.states = {(): START}
-        self.states[said] = state
+            state = recogniser.read(self.tokens[token], state) if self.tokens[token] else DEAD
+        if len(states) >= MOST_TEXTS:
+            states.clear()
+        states[said] = state
         return state
 
-    def _refuse(self, state, said):
-        text, wanted = b"".join(self.tokens[token] for token in said), self.recogniser.next_bytes(state)
+    def _refuse(self, wanted, said):
+        text = b"".join(self.tokens[token] for token in said)
         if not wanted:
             raise GenerationError(f"a text that is complete needs a token that ends it; got {text[-40:]!r}, which "
                                   "nothing may follow, and no such token; pass eos_token_id")

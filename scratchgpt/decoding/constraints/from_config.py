@@ -21,7 +21,7 @@ def constraints(config, tokenizer, prompt):
 
         processor = limit(of)        for rows b that continue prompt of_b
 
-    config     has regex, grammar ("json" or the text of one), token_healing, eos_token_id, pad_token_id, each or None
+    config     GenerationConfig: regex, grammar ("json" or the text of one), token_healing, ends, pad
     tokenizer  whose ids they are    prompt  Prompt; only its lines (B, S) and ids are read, and changed by healing
     returns    (prompt, [limit, ...]); limit  (R,) ints in [0, B) -> processor of R rows
     A healed prompt's ids are its lines, with pads where they have none.
@@ -38,7 +38,7 @@ def constraints(config, tokenizer, prompt):
         limits.append(lambda of: starts_with([prefixes[p] for p in of], tokenizer, lengths[of]))
     if pattern:
         language, lengths = _language(*pattern), prompt.lengths
-        limits.append(lambda of: allowed_by(language, tokenizer, lengths[of], config.eos_token_id))
+        limits.append(lambda of: allowed_by(language, tokenizer, lengths[of], config.ends))
     return prompt, limits
 
 
@@ -52,7 +52,5 @@ def _healed(prompt, tokenizer, config):
     rows, prefixes = zip(*(heal(line, tokenizer) for line in prompt.lines))
     lines = right_aligned(np.array([np.pad(row, (prompt.lines.shape[1] - len(row), 0), constant_values=-1)
                                     for row in rows]))
-    ends = config.eos_token_id if isinstance(config.eos_token_id, (list, tuple)) else [config.eos_token_id]
-    pad = next(token for token in (config.pad_token_id, *ends, 0) if token is not None)
     source = lines if prompt.source is prompt.lines else prompt.source
-    return prompt._replace(ids=np.where(lines < 0, pad, lines), lines=lines, source=source), list(prefixes)
+    return prompt._replace(ids=np.where(lines < 0, config.pad, lines), lines=lines, source=source), list(prefixes)

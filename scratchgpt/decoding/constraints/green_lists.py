@@ -4,7 +4,6 @@ Before this file: NumPy's generators. After it: the reader has the coin that a w
 again: to whoever lacks the key it is chance, to whoever has it a fact.
 """
 
-import math
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -43,7 +42,7 @@ class GreenLists:
 
     def __post_init__(self):
         for name, fits, rule in (("greenlist_ratio", lambda value: 0 < value < 1, "in (0, 1)"),
-                                 ("bias", lambda value: 0 < value < math.inf, "> 0")):
+                                 ("bias", lambda value: 0 < value <= 1e6, "in (0, 1e6]")):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not fits(value):
                 raise GenerationError(f"{name} must be a number {rule}; got {value!r:.80}")
@@ -67,7 +66,9 @@ class GreenLists:
         return self.context_width - (self.seeding_scheme == "selfhash")
 
     def size(self, V):
-        """G = floor(gamma V), the green tokens among V."""
+        """G = floor(gamma V), the green tokens among V; raises GenerationError where there is none."""
+        if int(self.greenlist_ratio * V) == 0:
+            raise GenerationError(f"greenlist_ratio must leave a green token; got {self.greenlist_ratio} of {V} tokens")
         return int(self.greenlist_ratio * V)
 
     def green(self, before, V):

@@ -4,14 +4,17 @@ Before this file: `network`. After it: the reader has Earley's algorithm as an a
 was begun in state i of the recogniser, and has come to the state p of the network. A state of the recogniser is a set
 of items; two texts that lead to the same set are never told apart again, so states have numbers and steps are a table,
 filled where it is looked up. Without calls this is the subset construction that makes an automaton deterministic.
+What is learned is made known last, so Ctrl-C in the middle leaves only known results; threads learn one at a time.
 """
 
+import threading
 from collections import defaultdict
 
 import numpy as np
 
 DEAD, START = 0, 1                                          # nothing can follow; nothing was read yet
 UNKNOWN = -1
+LEARNING = threading.RLock()                                # held by who learns, of whatever language
 
 
 class Recogniser:
@@ -41,7 +44,7 @@ class Recogniser:
     @property
     def n_states(self):
         """How many states have been met so far."""
-        return len(self._kernels)
+        return len(self._numbers)
 
     def step(self, states, data):
         """The states after one more byte each, elementwise: delta(states, data).
@@ -78,19 +81,19 @@ class Recogniser:
 
     def _expand(self, state):
         """Fill the state's row of the table."""
-        reads, to = self._closure(state), [set() for _ in range(self.network.n_classes)]
-        for (first, last, target), origin in reads:
-            landing = self._settle(target, origin)
-            for c in range(first, last + 1):
-                to[c] |= landing
-        row = [self._number(frozenset(items)) for items in to]
-        self._table[state], self._known[state] = row, True
+        with LEARNING:
+            reads, to = self._closure(state), [set() for _ in range(self.network.n_classes)]
+            for (first, last, target), origin in reads:
+                landing = self._settle(target, origin)
+                for c in range(first, last + 1):
+                    to[c] |= landing
+            row = [self._number(frozenset(items)) for items in to]     # may put a larger table in place of the old
+            self._table[state], self._known[state] = row, True
 
     def _closure(self, state):
         """Predict and complete until nothing is new; returns what can be read, (edge, origin) of each item."""
         network, items, reads = self.network, set(self._kernels[state]), []
         todo, ended, callers = list(items), set(), defaultdict(set)
-        self._callers[state] = callers
         while todo:
             p, origin = todo.pop()
             new = {(q, origin) for q in network.empty[p]}
@@ -103,10 +106,11 @@ class Recogniser:
             if (rule := network.rule_of.get(p)) is not None:
                 if origin == state:                         # the rule has derived the empty text
                     ended.add(rule)
-                new |= self._callers[origin].get(rule, set())
+                new |= (callers if origin == state else self._callers[origin]).get(rule, set())
             todo += new - items
             items |= new
         self._accepts[state] = any(origin == DEAD and network.rule_of.get(p) == network.root for p, origin in items)
+        self._callers[state] = callers
         return reads
 
     def _settle(self, target, origin):
@@ -129,11 +133,11 @@ class Recogniser:
     def _number(self, kernel):
         """The number of a set of items, a new one if it was never met."""
         if kernel not in self._numbers:
-            self._numbers[kernel] = number = len(self._kernels)
-            self._kernels.append(kernel)
-            self._callers.append({})
+            number = len(self._numbers)
             if number == len(self._known):                  # double the tables
-                self._table = np.concatenate([self._table, np.full_like(self._table, UNKNOWN)])
-                self._known, self._accepts = (np.concatenate([a, np.zeros_like(a)])
-                                              for a in (self._known, self._accepts))
+                self._table = np.concatenate([self._table[:number], np.full_like(self._table[:number], UNKNOWN)])
+                self._accepts, self._known = (np.concatenate([a[:number], np.zeros(number, bool)])
+                                              for a in (self._accepts, self._known))
+            self._kernels[number:], self._callers[number:] = [kernel], [{}]
+            self._numbers[kernel] = number                  # last: until here all can be done again
         return self._numbers[kernel]

@@ -13,6 +13,7 @@ import numpy as np
 from ... import backend
 from ...errors import GenerationError
 from ...inputs import as_rows, check_whole
+from ..processors.rows import highest
 from .green_lists import GreenLists
 
 CANDIDATES = 40                          # selfhash asks for a list per candidate: only the likeliest are looked at
@@ -26,13 +27,14 @@ def watermark(**settings):
     settings  those of `GreenLists`, by name
     returns   a processor: ids (B, S), -1 where there is no token; scores (B, V) in nats
     A row with fewer tokens than a list is chosen by is left alone. "selfhash" looks at the 40 likeliest tokens.
-    Raises GenerationError for settings that cannot be.
+    Raises GenerationError for settings that cannot be; the processor, if no token of V is green.
     Source: Kirchenbauer et al. 2023, arXiv:2301.10226, algorithms 2 and 3; the 40, the authors' code.
     """
     lists = GreenLists.of(settings)
 
     def prefer_green(ids, scores):
         V, n = scores.shape[-1], lists.n_before
+        lists.size(V)                                       # is not 0, or the mark would be none
         bias = np.zeros_like(scores)
         for row, s, b in zip(ids, scores, bias):
             before = tuple(row[len(row) - n:].tolist())
@@ -41,7 +43,7 @@ def watermark(**settings):
             if lists.seeding_scheme == "lefthash":
                 b[lists.green(before, V)] = lists.bias
             else:
-                likeliest = np.argsort(-s, kind="stable")[:CANDIDATES].tolist()
+                likeliest = highest(s, CANDIDATES).tolist()
                 b[[v for v in likeliest if lists.is_green(before, v, V)]] = lists.bias
         return scores + bias
     return prefer_green
@@ -81,9 +83,7 @@ class WatermarkDetector:
         check_whole("vocab_size", vocab_size, 1, GenerationError)
         self.lists, self.vocab_size = GreenLists.of(settings), vocab_size
         self.ignore_repeated_ngrams = ignore_repeated_ngrams
-        if not self.lists.size(vocab_size):
-            raise GenerationError(f"greenlist_ratio must leave a green token; got {self.lists.greenlist_ratio} of "
-                                  f"{vocab_size} tokens")
+        self.gamma = self.lists.size(vocab_size) / vocab_size
 
     def __call__(self, ids, z_threshold=3.0):
         """Test each row: ids (B, S), -1 where there is no token, best without the prompt.
@@ -96,8 +96,7 @@ class WatermarkDetector:
             raise GenerationError(f"ids must be integers (B, S) below vocab_size={self.vocab_size}; "
                                   f"got {ids.dtype} {ids.shape}")
         T, g = np.array([self._count(row[row >= 0].tolist()) for row in ids]).reshape(-1, 2).T
-        gamma = self.lists.size(self.vocab_size) / self.vocab_size
-        z = (g - gamma * T) / np.sqrt(T * gamma * (1 - gamma))
+        z = (g - self.gamma * T) / np.sqrt(T * self.gamma * (1 - self.gamma))
         p = np.array([math.erfc(value / math.sqrt(2)) / 2 for value in z.tolist()])
         return WatermarkDetectorOutput(T, g, g / T, z, p, z > z_threshold)
 

@@ -19,6 +19,6 @@ from .order import ORDERS, build
 from .penalties import encoder_repetition_penalty, frequency_penalty, presence_penalty, repetition_penalty
 from .repair import remove_invalid, renormalize
 from .temperature import dynamic_temperature, temperature
-from .trace import Change, Trace
+from .trace import Change, Trace, traced
 from .typical import epsilon_cutoff, eta_cutoff, typical_p
 from .xtc import xtc

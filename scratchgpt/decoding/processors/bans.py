@@ -63,7 +63,7 @@ def prefix_allowed_tokens(allowed, prompts=None):
     def confine(ids, scores):
         mask, numbers = np.full_like(scores, -np.inf), np.arange(len(ids)) if prompts is None else prompts
         for b, (number, row) in enumerate(zip(numbers.tolist(), ids, strict=True)):
-            tokens = token_ids("what prefix_allowed_tokens_fn returns", allowed(number, row[row >= 0]))
+            tokens = token_ids("what prefix_allowed_tokens_fn returns", _listed(allowed(number, row[row >= 0])))
             if not len(tokens):
                 raise GenerationError(f"prefix_allowed_tokens_fn must allow at least one token; it allows none for "
                                       f"prompt {number} after {row[row >= 0].tolist()!r:.80}")
@@ -73,6 +73,11 @@ def prefix_allowed_tokens(allowed, prompts=None):
         free = set(numbers[out.max(axis=-1) > -np.inf].tolist())
         return np.where([[number in free] for number in numbers.tolist()], out, mask)
     return confine
+
+
+def _listed(tokens):
+    """Tokens that a caller's function returns, as a list: an array, of whatever library, has tolist."""
+    return tokens.tolist() if hasattr(tokens, "tolist") else tokens
 
 
 def forced_bos(token):

@@ -12,7 +12,7 @@ from ... import formulas
 from ...errors import GenerationError
 from ...inputs import check_whole
 from .arguments import within
-from .rows import keep_highest, near, row_by_row
+from .rows import crossing, highest, keep_highest, row_by_row
 
 AMONG = 100                                                     # the tokens that top_h looks at
 
@@ -30,8 +30,7 @@ def top_k(k):
 
     @row_by_row
     def keep_top_k(s):
-        best = np.sort(s[near(s, lambda ids: len(ids) >= k)])   # ascending
-        return np.where(s < best[-min(k, len(best))], -np.inf, s)
+        return np.where(s < s[highest(s, k)[-1]], -np.inf, s)
     return lambda ids, scores: scores if k >= scores.shape[-1] else keep_top_k(ids, scores)
 
 
@@ -50,12 +49,9 @@ def top_p(p):
 
     @row_by_row
     def keep_nucleus(s):
-        e = np.exp(s - s.max())
-        mass = p * e.sum()
-        best = np.sort(s[near(s, lambda ids: e[ids].sum() >= mass)])[::-1]
-        reached = np.cumsum(np.exp(best - best[0]), dtype=np.float64)
-        count = 1 + int((reached[:-1] < mass).sum())
-        return keep_highest(s, count, best[count - 1])
+        d = s.max() - s
+        count, last = crossing(d, np.exp(-d), p)
+        return keep_highest(s, count, s[last])
     return lambda ids, scores: scores if p == 1 else keep_nucleus(ids, scores)
 
 
@@ -86,7 +82,7 @@ def top_h(h):
 
     @row_by_row
     def keep_share(s):
-        best = np.sort(s[near(s, lambda ids: len(ids) >= AMONG)])[::-1][:AMONG]
+        best = s[highest(s, AMONG)]
         l = formulas.log_softmax(best)
         l = l[l > -np.inf]                                      # 0 ln 0 = 0
         reached = np.cumsum(-np.exp(l) * l)

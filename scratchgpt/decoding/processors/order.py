@@ -27,13 +27,13 @@ ALWAYS = ("sequence_bias", "encoder_repetition_penalty", "repetition_penalty", "
           "dry", "no_repeat_ngram", "encoder_no_repeat_ngram", "bad_words", "min_length", "min_new_tokens",
           "prefix_allowed_tokens", "constraints", "forced_bos", "forced_eos", "remove_invalid",
           "exponential_decay_length", "suppress", "begin_suppress", "custom")
-SAMPLING = {
+CUTS = {
     "hf": ("temperature", "dynamic_temperature", "top_h", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff",
            "eta_cutoff", "top_n_sigma", "xtc"),
     "llamacpp": ("top_n_sigma", "top_k", "typical_p", "top_p", "min_p", "top_h", "epsilon_cutoff", "eta_cutoff", "xtc",
                  "temperature", "dynamic_temperature"),
 }
-ORDERS = {name: (*ALWAYS, *sampling, "watermark", "renormalize") for name, sampling in SAMPLING.items()}
+ORDERS = {name: (*ALWAYS, *sampling, "watermark", "renormalize") for name, sampling in CUTS.items()}
 # name of a processor: (the option that asks for it, how it is made of the option's value and of what else is known)
 MAKERS = {
     "sequence_bias": ("sequence_bias", lambda value, at: sequence_bias(value)),
@@ -98,13 +98,13 @@ def build(config, prompt_length, source=None, *, max_length=None, rng=None, samp
     def option(name, default=None):
         return getattr(config, name) if config.asks(name) else default
     order = option("processor_order", "hf")
-    at = SimpleNamespace(option=option, eos=option("eos_token_id", ()), prompt_length=prompt_length, source=source,
+    at = SimpleNamespace(option=option, eos=config.ends, prompt_length=prompt_length, source=source,
                          max_length=option("max_length") if max_length is None else max_length, rng=rng)
-    finished = {"constraints": constraints, "custom": custom, "watermark": _listed(watermark),
+    finished = {"constraints": constraints, "custom": map(_guarded, custom), "watermark": _listed(watermark),
                 "prefix_allowed_tokens": [prefix_allowed_tokens(function, prompts)
                                           for function in _listed(prefix_allowed_tokens_fn)]}
     sampling = rng is not None if sampling is None else sampling
-    idle = () if sampling else SAMPLING[order]
+    idle = () if sampling else CUTS[order]
     idle = (*idle, "temperature") if option("dynatemp_range") is not None else idle          # one or the other
     chain = []
     for name in (name for name in ORDERS[order] if name not in idle):
@@ -123,6 +123,18 @@ def _named(name, processor):
     if not isinstance(processor, Processor) and not callable(processor):
         raise GenerationError(f"{name} must be functions (ids, scores) -> scores; got {processor!r:.80}")
     return processor if isinstance(processor, Processor) else Processor(name, processor)
+
+
+def _guarded(processor):
+    """A caller's own processor, which may write into what it gets, and must give back scores."""
+    name, function = _named("custom", processor)
+
+    def apply(ids, scores):
+        found = np.asarray(function(ids.copy(), scores.copy()))
+        if found.shape != scores.shape or found.dtype.kind != "f":
+            raise GenerationError(f"a logits_processor must return scores {scores.shape}; got {found.dtype} {found.shape}")
+        return found
+    return Processor(name, apply)
 
 
 def _first_free(at):

@@ -11,15 +11,16 @@ from .rows import row_by_row
 
 
 def remove_invalid():
-    """Write a number for what is none: 0 for NaN, the ends of the number format for the infinities.
+    """Write a number for what is none: 0 for NaN, the largest of the number format for infinity.
 
-        s_v <- 0 if s_v is NaN,  largest if s_v = inf,  lowest if s_v = -inf
+        s_v <- 0 if s_v is NaN,  largest if s_v = inf
 
     returns a processor of scores (B, V)
-    It takes -inf from tokens that were banned before; as the lowest of all they are still not drawn, unless all are.
+    What is -inf stays so: it is how tokens are banned. In transformers it becomes the lowest number, and a banned token
+    may be chosen where all are.
     Source: transformers' `remove_invalid_values`.
     """
-    return lambda ids, scores: np.nan_to_num(scores, nan=0.0)
+    return lambda ids, scores: np.nan_to_num(scores, nan=0.0, neginf=-np.inf)
 
 
 def renormalize():

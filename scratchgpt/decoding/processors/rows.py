@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import GenerationError
 
+BINS, FARTHEST = 8, 128                                             # bins for a nat; nats, beyond which is the last bin
 REACHES = (*(2 * 1.5 ** n for n in range(9)), math.inf)             # 2, 3, 4.5, ... 51 nats: e^-51 is 1e-22
 
 
@@ -58,13 +59,13 @@ def row_by_row(rule):
         scores_b <- rule(scores_b)
 
     rule  (V,) -> (V,)    returns a processor of scores (B, V)
-    A row with nothing to choose from, all -inf or with a NaN, is left to be refused by who chooses. What grows below
-    the lowest number of its kind is -inf, without a warning.
+    A row with nothing to choose from, all -inf or with a NaN or +inf, is left to be refused by who chooses. What grows
+    below the lowest number of its kind is -inf, without a warning.
     Source: so each row gets what it would get alone.
     """
     def apply(ids, scores):
         with np.errstate(over="ignore"):
-            return np.stack([rule(row) if row.max() > -np.inf else row for row in scores])
+            return np.stack([rule(row) if np.isfinite(row.max()) else row for row in scores])
     return apply
 
 
@@ -84,6 +85,38 @@ def near(s, enough):
         if enough(ids):
             break
     return ids
+
+
+def highest(s, k):
+    """The ids of the k highest scores, highest first; of equals, the smaller id.
+
+        y_1 = argmax_v s_v        y_2 = argmax_{v != y_1} s_v        ...
+
+    s (V,) with a finite score and no NaN    k >= 1    returns (n,) ids, n = min(k, finite scores)
+    Source: as `near`.
+    """
+    ids = near(s, lambda found: len(found) >= k)
+    return ids[np.argsort(-s[ids], kind="stable")[:k]]
+
+
+def crossing(d, w, share):
+    """Where, from the nearest on, weights have summed up to a share of all.
+
+        n = min {n : w_1 + ... + w_n >= share sum_i w_i}        d_1 <= d_2 <= ...
+
+    d (V,) distances >= 0, infinite only where the weight is 0    w (V,) weights    share in (0, 1], dimensionless
+    returns n, and the id of the n-th. Of equal distances, the smaller id comes first.
+    Only one bin of the distances is sorted, the one in which the sum is reached.
+    Source: weighted selection by buckets; Knuth 1998, The art of computer programming, volume 3, section 5.2.5.
+    """
+    bins = np.minimum(d * BINS, BINS * FARTHEST).astype(np.intp)
+    sums = np.cumsum(np.bincount(bins, w))
+    at = int(np.searchsorted(sums, share * sums[-1]))
+    ids = np.flatnonzero(bins == at)
+    ids = ids[np.argsort(d[ids], kind="stable")]
+    reached = (sums[at - 1] if at else 0.0) + np.cumsum(w[ids], dtype=np.float64)
+    last = min(int((reached < share * sums[-1]).sum()), len(ids) - 1)
+    return np.count_nonzero(bins < at) + last + 1, ids[last]
 
 
 def keep_highest(s, count, lowest):

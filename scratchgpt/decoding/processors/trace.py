@@ -4,13 +4,13 @@ Before this file: `chain`, `tokenizers.explain`. After it: the reader can ask wh
 by step what became of the vocabulary.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...errors import GenerationError
 from ...tokenizers.explain import token_labels
-from .rows import near
+from .rows import highest
 
 SHOWN = 5                                                           # tokens in a line of the table
 
@@ -19,20 +19,20 @@ SHOWN = 5                                                           # tokens in 
 class Change:
     """What one processor did to one row of scores (V,) at one step.
 
-    step, row, name  where and who; steps count a row's new tokens, from 0
+    name       who                    step, row  where; steps count a text's tokens, from 0
     left       how many tokens remain possible
     likeliest  the best ids of the removed, SHOWN at most
     forced     the only id left, where it left no choice; else None
     Which ids it removed, and which it made possible again, is kept as one bit for each token of the vocabulary.
     """
 
-    step: int
-    row: int
     name: str
     left: int
     likeliest: tuple
     forced: int | None
     bits: tuple
+    step: int = 0
+    row: int = 0
 
     @property
     def removed(self):
@@ -45,17 +45,37 @@ class Change:
         return np.flatnonzero(np.unpackbits(self.bits[1]))
 
 
-class Trace:
-    """A record of what every processor of a chain does; it prints as a table.
+def traced(chain, ids, scores):
+    """Apply a chain as `chain.apply` does, and tell what each of its processors did.
 
         removed_i = {v : s_v > -inf before processor i, s_v = -inf after it}
 
-    A step that is looked at twice, as after a draft that was taken back, is what it was the last time.
+    chain  Processors    ids (B, S), scores (B, V)    returns scores (B, V), and B lists of a `Change` for each processor
     Source: the sets are those that the definitions of the processors speak of.
     """
+    changes = [[] for _ in ids]
+    for name, processor in chain:
+        before, scores = scores, processor(ids, scores)
+        for row, *pair in zip(changes, before, scores):
+            row.append(_change(name, *pair))
+    return scores, changes
 
-    def __init__(self):
-        self.vocab_size, self._changes = 0, {}
+
+class Trace:
+    """A record of what every processor of a chain did to the scores of every token of R texts; it prints as a table.
+
+        removed_i = {v : s_v > -inf before processor i, s_v = -inf after it}
+
+    vocab_size   V        changes of a token are added by `note`
+    Source: as `traced`.
+    """
+
+    def __init__(self, vocab_size):
+        self.vocab_size, self._changes = vocab_size, {}
+
+    def note(self, step, row, changes):
+        """Add what was done, a list of `Change`, to the scores that token `step` of text `row` was chosen from."""
+        self._changes[step, row] = [replace(change, step=step, row=row) for change in changes]
 
     @property
     def changes(self):
@@ -64,24 +84,8 @@ class Trace:
 
     @property
     def steps(self):
-        """One more than the last step that was seen."""
+        """One more than the last step of any text."""
         return max((step + 1 for step, _ in self._changes), default=0)
-
-    def apply(self, chain, ids, scores, rows=None, steps=None):
-        """Apply a chain as `chain.apply` does, and note each change.    ids (B, S), scores (B, V) -> (B, V)
-
-        rows, steps   (B,) ints, by which `why` will ask for each row; None: 0 .. B - 1, and the next step
-        """
-        rows = np.arange(len(ids)) if rows is None else rows
-        steps = np.full(len(ids), self.steps) if steps is None else steps
-        places = list(zip(np.asarray(steps).tolist(), np.asarray(rows).tolist(), strict=True))
-        self._changes.update({place: [] for place in places})
-        for name, processor in chain:
-            before, scores = scores, processor(ids, scores)
-            for place, *pair in zip(places, before, scores):
-                self._changes[place].append(_change(*place, name, *pair))
-        self.vocab_size = scores.shape[-1]
-        return scores
 
     def why(self, token, step=-1, row=0):
         """The name of the processor that removed a token at a step, None if it was still possible in the end.
@@ -99,7 +103,7 @@ class Trace:
         return culprit
 
     def table(self, tokenizer=None):
-        """The changes as lines of text; tokens as ids, or as their texts where a tokenizer is given."""
+        """The changes as lines of text, steps from 1; tokens as ids, or as their texts where a tokenizer is given."""
         def labels(ids):
             return list(map(str, ids)) if tokenizer is None else token_labels(ids, tokenizer)
         wide = max([9, *(len(change.name) for change in self.changes)])
@@ -108,7 +112,7 @@ class Trace:
             count = len(change.removed)
             texts = " ".join(labels(change.likeliest)) + (" ..." if count > SHOWN else "")
             forced = "" if change.forced is None else f"  forced: {labels([change.forced])[0]}"
-            lines.append(f"{change.step:>4}  {change.row:>3}  {change.name:<{wide}}  {count:>7}  {change.left:>6}  "
+            lines.append(f"{change.step + 1:>4}  {change.row:>3}  {change.name:<{wide}}  {count:>7}  {change.left:>6}  "
                          f"{texts}{forced}".rstrip())
         return "\n".join(lines)
 
@@ -116,13 +120,11 @@ class Trace:
         return self.table()
 
 
-def _change(step, row, name, before, after):
+def _change(name, before, after):
     was, now = before > -np.inf, after > -np.inf
     removed, left, likeliest = was & ~now, np.count_nonzero(now), ()
     if removed.any():
-        s = np.where(removed, before, -np.inf)
-        ids = near(s, lambda ids: len(ids) >= SHOWN)
-        likeliest = ids[np.argsort(-s[ids], kind="stable")[:SHOWN]].tolist()
+        likeliest = highest(np.where(removed, before, -np.inf), SHOWN).tolist()
     forced = int(now.argmax()) if left == 1 and (was != now).any() else None
-    return Change(step, row, name, left, tuple(likeliest), forced,
+    return Change(name, left, tuple(likeliest), forced,
                   (np.packbits(removed), np.packbits(now & ~was)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import formulas
 from .arguments import within
-from .rows import entropy, near, row_by_row
+from .rows import crossing, entropy, row_by_row
 
 
 def typical_p(mass):
@@ -27,11 +27,8 @@ def typical_p(mass):
     def keep_typical(s):
         l = formulas.log_softmax(s)
         d = np.abs(-l - entropy(l))
-        p = np.exp(l)
-        ids = near(-d, lambda ids: p[ids].sum() >= mass)
-        ids = ids[np.argsort(d[ids])]
-        crossing = int((np.cumsum(p[ids], dtype=np.float64) < mass).sum())
-        return np.where(d > d[ids[min(crossing, len(ids) - 1)]], -np.inf, s)
+        _, last = crossing(d, np.exp(l), mass)
+        return np.where(d > d[last], -np.inf, s)
     return lambda ids, scores: scores if mass == 1 else keep_typical(ids, scores)
 
 

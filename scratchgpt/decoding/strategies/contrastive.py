@@ -5,6 +5,7 @@ After it: a search may try its candidates on the model before it chooses.
 import numpy as np
 
 from ... import formulas
+from ..processors.rows import highest
 from .greedy import greedy
 
 
@@ -42,7 +43,7 @@ def contrastive_search(run):
         scores = run.process(reader.ids, logits[:, 0])
         run.begin_note(logits, states)                            # a step's scores come from the step before
         run.take_note(scores)
-        tokens = np.argsort(-scores, axis=-1, kind="stable")[:, :k]                                       # (B, k)
+        tokens = np.stack([np.resize(highest(row, k), min(k, len(row))) for row in scores])               # (B, k)
         p = np.take_along_axis(formulas.softmax(scores), tokens, axis=-1)
         B, k = tokens.shape
         words, states = reader.ids >= 0, []

@@ -14,11 +14,20 @@ def greedy(scores, rng=None):
     Raises GenerationError for a row that holds NaN or nothing finite.
     Source: Radford et al. 2019, as the limit of sampling at temperature 0.
     """
-    ids = np.argmax(scores, axis=-1)
-    if not (np.take_along_axis(scores, ids[:, None], axis=-1) > -np.inf).all():               # NaN, if there is one
-        raise GenerationError("scores must hold a finite value in every row and no NaN; the processors or the model "
-                              "left nothing to choose from")
-    return ids
+    check_choice(scores)
+    return np.argmax(scores, axis=-1)
+
+
+def check_choice(scores):
+    """Raise GenerationError unless there is something to choose from in every row.
+
+        -inf < max_v s_v < inf
+
+    scores (B, V) in nats. A NaN is its row's maximum, if there is one. Source: as `greedy`.
+    """
+    if not np.isfinite(scores.max(axis=-1)).all():
+        raise GenerationError("scores must hold a finite value in every row, and neither NaN nor infinity; the model or "
+                              "the processors left nothing to choose from")
 
 
 def greedy_search(run):

@@ -97,11 +97,11 @@ def guided(prompt, config, given, new_cache):
     models of learned positions counts pads in front of a negative prompt; here a row gets what it would get alone.
     """
     model, lines = _unconditional(prompt, given.negative_prompt_ids, given.negative_prompt_attention_mask)
-    if config.max_length is not None:                # a static cache holds the same answer behind a longer prompt too
-        longer = max(0, lines.shape[1] - int(prompt.lengths.min()))
-        config = config.replace(max_length=config.max_length + longer)
-    conditional, unconditional = (Reader(one, rows, new_cache(one, config, rows.shape[1]))
-                                  for one, rows in ((prompt.model, prompt.lines), (model, lines)))
+    answer = prompt.lines.shape[1] - int(prompt.lengths.min())      # columns that a shorter row's answer has more room for
+    longer = max(0, lines.shape[1] - int(prompt.lengths.min()))
+    roomy = config if config.max_length is None else config.replace(max_length=config.max_length + longer)
+    conditional = Reader(prompt.model, prompt.lines, new_cache(prompt.model, config, prompt.lines.shape[1]))
+    unconditional = Reader(model, lines, new_cache(model, roomy, lines.shape[1] + answer))
     return GuidedReader(conditional, unconditional, config.guidance_scale)
 
 

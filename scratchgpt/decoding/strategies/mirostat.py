@@ -5,6 +5,7 @@ have a thermostat, and a search may remember more of a row than its text.
 import numpy as np
 
 from ... import formulas
+from .greedy import check_choice
 from .sampling import sample
 
 
@@ -29,7 +30,8 @@ def zipf_exponent(scores, m=100):
     returns z (B,) >= 0, dimensionless; inf where only one token is possible
     Source: Basu et al. 2020, arXiv:2007.14966, algorithm 1, there s_hat.
     """
-    top = -np.sort(-scores, axis=-1)[:, :m].astype(np.float64)
+    V = scores.shape[1]
+    top = -np.sort(-np.partition(scores, max(V - m, 0), axis=-1)[:, -m:], axis=-1).astype(np.float64)
     possible = top[:, 1:] > -np.inf
     t = np.log(np.arange(2, top.shape[1] + 1) / np.arange(1, top.shape[1]))
     b = np.where(possible, top[:, :-1] - np.where(possible, top[:, 1:], 0), 0)
@@ -62,8 +64,8 @@ def zipf_cut(scores, mu, m=100):
     Source: Basu et al. 2020, arXiv:2007.14966, algorithm 1; the whole part of k as in llama.cpp.
     """
     k = zipf_k(zipf_exponent(scores, m), mu, scores.shape[1])
-    kth = np.take_along_axis(-np.sort(-scores, axis=-1), k[:, None] - 1, axis=-1)
-    return np.where(scores >= kth, scores, -np.inf)
+    kth = np.stack([np.partition(row, len(row) - n)[len(row) - n] for row, n in zip(scores, k)])
+    return np.where(scores >= kth[:, None], scores, -np.inf)
 
 
 def surprise(scores):
@@ -104,6 +106,7 @@ def mirostat_search(run):
     mu = np.full(len(run.rows), 2.0 * tau)
     while run.going:
         scores = run.next_scores()
+        check_choice(scores)
         kept = surprise_cut(scores, mu) if run.config.mirostat == 2 else zipf_cut(scores, mu, m)
         tokens = sample(kept, run.rng)
         bits = np.take_along_axis(surprise(kept), tokens[:, None], axis=-1)[:, 0]

@@ -7,6 +7,7 @@ import numpy as np
 
 from ... import formulas
 from ...errors import GenerationError
+from .greedy import check_choice
 
 
 def sample(scores, rng):
@@ -18,6 +19,7 @@ def sample(scores, rng):
     Raises GenerationError for a row that holds NaN or nothing finite.
     Source: Devroye 1986, Non-uniform random variate generation, chapter III.2 (inversion).
     """
+    check_choice(scores)
     return draw(formulas.softmax(scores).astype(np.float64), rng)
 
 
@@ -32,8 +34,7 @@ def draw(p, rng):
     """
     total = np.cumsum(p, axis=-1)
     if not (total[:, -1] > 0).all():
-        raise GenerationError("scores must hold a finite value in every row and no NaN; the processors or the model "
-                              "left nothing to draw from")
+        raise GenerationError("weights must have a sum above 0 in every row, and no NaN; nothing is left to draw from")
     u = rng.random(len(p))[:, None] * total[:, -1:]
     return (total <= u).sum(axis=-1)
 

@@ -10,7 +10,7 @@ from tests.checks import checks
 
 
 @checks(GreenLists)
-@given(st.floats(0.01, 0.99), st.integers(1, 200), st.integers(0, 2**40), st.tuples(*2 * [st.integers(0, 199)]))
+@given(st.floats(0.01, 0.99), st.integers(100, 200), st.integers(0, 2**40), st.tuples(*2 * [st.integers(0, 199)]))
 def test_a_list_has_its_share_and_is_the_same_each_time(ratio, V, key, before):
     lists = GreenLists(greenlist_ratio=ratio, hashing_key=key, context_width=2)
     green = lists.green(before, V)
@@ -47,9 +47,10 @@ def test_selfhash_takes_the_smallest_seed_so_the_order_before_the_token_is_no_ma
 @pytest.mark.parametrize("settings, says", [
     ({"greenlist_ratio": 0}, r"greenlist_ratio must be a number in \(0, 1\); got 0"),
     ({"greenlist_ratio": 1.0}, r"greenlist_ratio must be a number in \(0, 1\)"),
-    ({"bias": 0}, "bias must be a number > 0; got 0"),
-    ({"bias": "2"}, "bias must be a number > 0; got '2'"),
-    ({"bias": float("inf")}, "bias must be a number > 0"),
+    ({"bias": 0}, r"bias must be a number in \(0, 1e6\]; got 0"),
+    ({"bias": "2"}, r"bias must be a number in \(0, 1e6\]; got '2'"),
+    ({"bias": float("inf")}, r"bias must be a number in \(0, 1e6\]"), ({"bias": 2e6}, "bias must be a number in"),
+    ({1: 2}, "a watermark has the settings .*; got 1"),
     ({"hashing_key": -1}, "hashing_key must be an integer >= 0"),
     ({"context_width": 0}, "context_width must be an integer >= 1"),
     ({"seeding_scheme": "hash"}, "seeding_scheme must be lefthash or selfhash; got 'hash'"),

@@ -101,15 +101,16 @@ def test_what_is_repeated_counts_once_if_asked_for():
     assert WatermarkDetector(8, ignore_repeated_ngrams=True)(ids).num_tokens_scored.tolist() == [2]
 
 
-@checks(WatermarkDetector)
+@checks(watermark, WatermarkDetector)
 @pytest.mark.parametrize("make, says", [
     (lambda: WatermarkDetector(0), "vocab_size must be an integer >= 1"),
     (lambda: WatermarkDetector(3), "greenlist_ratio must leave a green token; got 0.25 of 3 tokens"),
+    (lambda: watermark()(np.array([[1]]), np.zeros((1, 3))), "greenlist_ratio must leave a green token; got 0.25 of 3"),
     (lambda: WatermarkDetector(8, gamma=1), "got 'gamma'"),
     (lambda: WatermarkDetector(8)(np.array([[1]])), "more than 1 tokens to be tested; got 1"),
     (lambda: WatermarkDetector(8)(np.array([1, 2])), r"ids must be integers \(B, S\) below vocab_size=8"),
     (lambda: WatermarkDetector(8)(np.array([[1, 8]])), r"ids must be integers \(B, S\) below vocab_size=8"),
 ])
-def test_what_cannot_be_tested_says_why(make, says):
+def test_what_cannot_be_marked_or_tested_says_why(make, says):
     with pytest.raises(GenerationError, match=says):
         make()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scratchgpt.decoding import GenerationConfig, processors
 from scratchgpt.decoding.processors import ORDERS, Processor, apply, build
-from scratchgpt.decoding.processors.order import ALWAYS, MAKERS, SAMPLING
+from scratchgpt.decoding.processors.order import ALWAYS, CUTS, MAKERS
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
 from tests.decoding.processors.draws import frozen, padded, situations
@@ -115,7 +115,7 @@ def test_without_sampling_nothing_is_cut_but_what_holds_for_all_searches_stays()
         greedy = [link.name for link in make(asked, sampling=False)]
         assert greedy == [link.name for link in make(asked, rng=None)]
         assert greedy == [name for name in (*ALWAYS, "renormalize") if name in ASKED]
-        assert set(SAMPLING[order]) - {"temperature"} == {link.name for link in make(asked)} - set(greedy)
+        assert set(CUTS[order]) - {"temperature"} == {link.name for link in make(asked)} - set(greedy)
 
 
 @checks(build)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgpt import formulas
-from scratchgpt.decoding.processors.rows import (entropy, keep_highest, near, per_row, present, row_by_row,
+from scratchgpt.decoding.processors.rows import (crossing, entropy, highest, keep_highest, near, per_row, present,
+                                                  row_by_row,
                                                  row_lengths)
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
@@ -62,6 +63,26 @@ def test_near_gives_the_best_scores_and_all_their_ties_until_there_are_enough(ro
 def test_near_looks_no_further_than_it_must():
     assert near(np.arange(100.0), lambda ids: len(ids) >= 2).tolist() == [98, 99]
     assert near(np.arange(100.0), lambda ids: len(ids) >= 3).tolist() == [97, 98, 99]
+
+
+@checks(highest)
+@given(row=st.lists(TIED | DISTINCT, min_size=1, max_size=9).filter(lambda row: max(row) > -math.inf), k=st.integers(1, 9))
+def test_highest_are_the_first_of_all_in_the_order_of_scores_and_ids(row, k):
+    order = [v for v in sorted(range(len(row)), key=lambda v: (-row[v], v)) if row[v] > -math.inf]
+    assert highest(np.array(row), k).tolist() == order[:k]
+
+
+@checks(crossing)
+@given(distances=st.lists(st.sampled_from([0.0, 0.125, 1.0, 200.0]) | st.floats(0, 300), min_size=1, max_size=12),
+       weights=st.lists(st.integers(0, 8), min_size=12, max_size=12), share=st.sampled_from([1 / 8, 0.5, 7 / 8, 1.0]))
+def test_crossing_is_where_a_sum_from_the_nearest_on_reaches_its_share(distances, weights, share):
+    d, w = np.array([*distances, math.inf]), np.array([*weights[:len(distances)], 0.0])
+    if not w.any():
+        w[0] = 1.0
+    order = sorted(range(len(d)), key=lambda v: (d[v], v))
+    n = next(n for n in range(1, len(d) + 1) if sum(w[v] for v in order[:n]) >= share * sum(w))
+    count, last = crossing(d, w, share)
+    assert d[last] == d[order[n - 1]] and (count, last) == (n, order[n - 1])
 
 
 @checks(keep_highest)

@@ -14,11 +14,10 @@ from scratchgpt.errors import GenerationError
 from scratchgpt.models import GPT2, BigramConfig, BigramLM, GPT2Config
 from tests.checks import checks
 from tests.decoding.enumerate import distribution
+from tests.decoding.lively import lively, lively_and_batch, lively_encoder_decoder
 from tests.layers.cases import P, V
 from tests.layers.llama_cases import llama
 from tests.models.test_encoder_decoder import BOS
-from tests.models.test_encoder_decoder import model_and_batch as encoder_decoder
-from tests.models.test_language_model import model_and_batch
 from tests.test_device import on_both
 
 LAYERS = 5
@@ -144,7 +143,7 @@ def test_rows_of_one_batch_may_choose_several_layers():
 @given(lengths=st.lists(st.integers(1, 5), min_size=1, max_size=3), cached=st.booleans(), seed=seeds,
        layers=st.sampled_from(["low", "high", [3], [0, 1, 4]]))
 def test_each_row_says_what_the_formulas_say_of_it_alone(make, lengths, layers, cached, seed):
-    model, _, _ = model_and_batch(make, 1, 1, seed)
+    model, _, _ = lively_and_batch(make, 1, 1, seed)
     rng, longest, count = np.random.default_rng(seed), max(lengths), P + 1                    # past the context too
     ids = rng.integers(0, V, (len(lengths), longest))
     mask = (np.arange(longest) < np.array(lengths)[:, None]).astype(int)
@@ -159,7 +158,7 @@ def test_each_row_says_what_the_formulas_say_of_it_alone(make, lengths, layers, 
 @settings(max_examples=10)
 @given(seed=seeds)
 def test_drafts_are_scored_at_once_and_taken_back_as_if_read_token_by_token(make, seed):
-    model, ids, _ = model_and_batch(make, 3, 3, seed)
+    model, ids, _ = lively_and_batch(make, 3, 3, seed)
     rng, layers = np.random.default_rng(seed), [0, 2, 3]
     lines = right_aligned(np.where(np.arange(3) < [[1], [3], [2]], ids, -1))
     reader, states = DoLaReader(model, lines, model.new_cache(), layers), []
@@ -185,7 +184,7 @@ def test_drafts_are_scored_at_once_and_taken_back_as_if_read_token_by_token(make
 @given(seed=seeds, T=st.integers(1, 4))
 def test_searches_over_it_find_what_they_find_over_any_model(make, seed, T):
     """Drafts change no token, and beams as many as tokens find the likeliest of all texts of two."""
-    model, ids, _ = model_and_batch(make, 2, T, seed)
+    model, ids, _ = lively_and_batch(make, 2, T, seed)
     options, layers = dict(dola_layers=[1, 3]), [1, 3]
     greedy = generate(model, ids, max_new_tokens=7, **options)
     np.testing.assert_array_equal(generate(model, ids, max_new_tokens=7, prompt_lookup_num_tokens=3, **options), greedy)
@@ -199,7 +198,7 @@ def test_searches_over_it_find_what_they_find_over_any_model(make, seed, T):
 @settings(max_examples=3)
 @given(seed=seeds)
 def test_sampled_texts_have_the_probabilities_of_the_contrasted_scores(seed):
-    model, prompt, layers = model_and_batch(deep_gpt2, 1, 1, seed)[0], [1, 2, 3], [1, 3]
+    model, prompt, layers = lively_and_batch(deep_gpt2, 1, 1, seed)[0], [1, 2, 3], [1, 3]
     found = distribution(lambda rng: tuple(generate(model, [prompt], max_new_tokens=2, dola_layers=layers,
                                                     rng=rng)[0, 3:].tolist()))
     assert sum(found.values()) == pytest.approx(1, abs=1e-12)
@@ -211,13 +210,14 @@ def test_sampled_texts_have_the_probabilities_of_the_contrasted_scores(seed):
 @settings(max_examples=8)
 @given(seed=seeds)
 def test_an_encoder_decoder_contrasts_the_layers_of_its_decoder(seed):
-    model, source, _, _ = encoder_decoder(2, 5, 3, seed)
+    model, source, _ = lively_encoder_decoder(2, 5, seed)
     found = generate(model, source, max_new_tokens=4, dola_layers=[0, 1])
     for b in range(2):
         given, text = model.given(source[b:b + 1]), [BOS]
         for _ in range(4):
             states = []
-            mature = given.logits(np.array([text]), states=states)[0, -1].tolist()
+            words = np.ones((1, len(text)), int)                                         # token 0 too is a word
+            mature = given.logits(np.array([text]), attention_mask=words, states=states)[0, -1].tolist()
             scores, _ = contrasted(mature, [given.head(states[j])[0, -1].tolist() for j in (0, 1)])
             text.append(scores.index(max(scores)))
         assert found[b].tolist() == text
@@ -225,7 +225,7 @@ def test_an_encoder_decoder_contrasts_the_layers_of_its_decoder(seed):
 
 @checks(DoLaReader, dola_reader)
 def test_on_a_device_it_says_what_it_says_on_the_host():
-    models = on_both(lambda: deep_gpt2(np.random.default_rng(0)))
+    models = on_both(lambda: lively(deep_gpt2, 0))
     found, expected = (generate(model, [[1, 2], [3, 4]], max_new_tokens=P, dola_layers="high") for model in models)
     np.testing.assert_array_equal(found, expected)
 
@@ -233,7 +233,7 @@ def test_on_a_device_it_says_what_it_says_on_the_host():
 @checks(candidate_layers, dola_reader)
 @pytest.mark.parametrize("layers", [[LAYERS], [0, 99]])
 def test_a_layer_that_is_not_there_is_refused(layers):
-    model, ids, _ = model_and_batch(deep_gpt2, 2, 3, 0)
+    model, ids, _ = lively_and_batch(deep_gpt2, 2, 3, 0)
     with pytest.raises(GenerationError, match=f"dola_layers.*{layers[-1]}"):
         generate(model, ids, max_new_tokens=2, dola_layers=layers)
 

@@ -12,8 +12,8 @@ from scratchgpt.decoding import GenerationConfig, greedy, sample
 from scratchgpt.decoding.prepare import prepare
 from scratchgpt.decoding.strategies import greedy_search, sampling_search
 from scratchgpt.errors import GenerationError
+from tests.decoding.lively import lively_and_batch
 from tests.layers.cases import gpt2
-from tests.models.test_language_model import model_and_batch
 from tests.checks import checks
 
 ROWS = st.lists(st.one_of(st.just(-math.inf), st.floats(-5, 5)), min_size=1, max_size=8).filter(
@@ -88,14 +88,14 @@ def test_each_row_has_its_own_number_and_the_generator_decides_alone():
                          ids=["NaN first", "NaN last", "all NaN", "all dropped"])
 @pytest.mark.parametrize("choose", [greedy, sample])
 def test_a_row_with_nothing_to_choose_from_is_refused(choose, row):
-    with pytest.raises(GenerationError, match="finite value in every row and no NaN"):
+    with pytest.raises(GenerationError, match="finite value in every row, and neither NaN nor infinity"):
         choose(np.array([[0.0, 1.0], row]), np.random.default_rng(0))
 
 
 @checks(greedy_search, sampling_search)
 @pytest.mark.parametrize("search, choose, rng", [(greedy_search, greedy, None), (sampling_search, sample, 3)])
 def test_a_search_yields_after_each_token_that_was_chosen_from_the_scores_of_the_text_so_far(search, choose, rng):
-    model, ids, _ = model_and_batch(gpt2, 2, 3, 0)
+    model, ids, _ = lively_and_batch(gpt2, 2, 3, 0)
     rng = rng and np.random.default_rng(rng)
     run = prepare(model, ids, None, GenerationConfig(), dict(max_new_tokens=4, rng=rng)).run
     again, text = rng and np.random.default_rng(3), ids

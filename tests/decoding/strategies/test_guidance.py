@@ -15,11 +15,10 @@ from scratchgpt.errors import GenerationError
 from scratchgpt.models import Transformer
 from tests.checks import checks
 from tests.decoding.enumerate import distribution
+from tests.decoding.lively import lively, lively_and_batch, lively_encoder_decoder
 from tests.layers.cases import P, V, gpt2
 from tests.layers.llama_cases import llama, mistral
 from tests.models.test_encoder_decoder import BOS
-from tests.models.test_encoder_decoder import model_and_batch as encoder_decoder
-from tests.models.test_language_model import model_and_batch
 from tests.test_device import on_both
 
 models = pytest.mark.parametrize("make", [gpt2, llama, mistral], ids=["gpt2", "llama", "mistral"])
@@ -30,7 +29,8 @@ CLOSE = dict(rtol=1e-9, atol=1e-10)
 
 def log_probabilities(model, text):
     """Of the token behind a text, read whole and without a cache, from its last n_positions tokens."""
-    scores = model.logits(np.array([text[-(model.n_positions or len(text)):]]))[0, -1].tolist()
+    ids = np.array([text[-(model.n_positions or len(text)):]])
+    scores = model.logits(ids, attention_mask=np.ones_like(ids))[0, -1].tolist()                # token 0 too is a word
     top = max(scores)
     return [s - top - math.log(math.fsum(math.exp(x - top) for x in scores)) for s in scores]
 
@@ -79,7 +79,7 @@ def test_guided_scores_go_from_u_through_c(seed, gamma):
 @given(lengths=st.lists(st.integers(1, 5), min_size=1, max_size=3), gamma=scales, cached=st.booleans(), seed=seeds,
        negative=st.sampled_from(["rows", "one", None]))
 def test_each_row_says_what_two_passes_over_the_whole_text_say(make, lengths, gamma, negative, cached, seed):
-    model, _, _ = model_and_batch(make, 1, 1, seed)
+    model, _, _ = lively_and_batch(make, 1, 1, seed)
     rng, count = np.random.default_rng(seed), P + 2                                          # past the context too
     ids, mask = padded(rng, lengths)
     ends = rng.integers(0, V, 2).tolist() if seed % 2 else []
@@ -99,7 +99,7 @@ def test_each_row_says_what_two_passes_over_the_whole_text_say(make, lengths, ga
 @settings(max_examples=10)
 @given(seed=seeds)
 def test_scale_0_gives_the_text_of_the_negative_prompt_and_scale_1_that_of_the_prompt(make, seed):
-    model, ids, negative = model_and_batch(make, 3, 4, seed)
+    model, ids, negative = lively_and_batch(make, 3, 4, seed)
     for scale, prompt in ((0, negative), (1, ids)):
         found = generate(model, ids, max_new_tokens=6, guidance_scale=scale, negative_prompt_ids=negative)
         np.testing.assert_array_equal(found[:, 4:], generate(model, prompt, max_new_tokens=6)[:, 4:])
@@ -109,7 +109,7 @@ def test_scale_0_gives_the_text_of_the_negative_prompt_and_scale_1_that_of_the_p
 @settings(max_examples=3)
 @given(seed=seeds, gamma=scales)
 def test_sampled_texts_have_the_probabilities_of_the_guided_scores(seed, gamma):
-    model, _, _ = model_and_batch(gpt2, 1, 1, seed)
+    model, _, _ = lively_and_batch(gpt2, 1, 1, seed)
     prompt, negative = [1, 2, 3], [4, 5]
     found = distribution(lambda rng: tuple(generate(model, [prompt], max_new_tokens=2, rng=rng, guidance_scale=gamma,
                                                     negative_prompt_ids=[negative], temperature=3.0)[0, 3:].tolist()))
@@ -125,7 +125,7 @@ def test_sampled_texts_have_the_probabilities_of_the_guided_scores(seed, gamma):
 @given(seed=seeds, keep=st.lists(st.integers(0, 2), min_size=1, max_size=4), gamma=scales)
 def test_to_a_strategy_it_is_a_reader(make, seed, keep, gamma):
     """Drafts are scored at once and taken back, rows are repeated, forks go their own way: as if read anew."""
-    model, ids, _ = model_and_batch(make, 3, 4, seed)
+    model, ids, _ = lively_and_batch(make, 3, 4, seed)
     rng = np.random.default_rng(seed)
     lines, others = right_aligned(np.where(np.arange(4) < [[2], [4], [3]], ids, -1)), ids[:, :2]
 
@@ -161,7 +161,7 @@ def test_to_a_strategy_it_is_a_reader(make, seed, keep, gamma):
 @given(seed=seeds, gamma=scales, T=st.integers(1, 4))
 def test_searches_over_it_find_what_they_find_over_any_model(make, seed, gamma, T):
     """Drafts change no token, and beams as many as tokens find the likeliest of all texts of two."""
-    model, ids, negative = model_and_batch(make, 2, T, seed)
+    model, ids, negative = lively_and_batch(make, 2, T, seed)
     options = dict(guidance_scale=gamma, negative_prompt_ids=negative)
     greedy = generate(model, ids, max_new_tokens=7, **options)
     np.testing.assert_array_equal(generate(model, ids, max_new_tokens=7, prompt_lookup_num_tokens=3, **options), greedy)
@@ -175,7 +175,7 @@ def test_searches_over_it_find_what_they_find_over_any_model(make, seed, gamma, 
 @settings(max_examples=10)
 @given(seed=seeds, gamma=scales, one=st.booleans())
 def test_an_encoder_decoder_is_steered_away_from_another_source(seed, gamma, one):
-    model, source, others, _ = encoder_decoder(2, 5, 3, seed)
+    model, source, others = lively_encoder_decoder(2, 5, seed)
     others = others[:1] if one else others
     found = generate(model, source, max_new_tokens=4, guidance_scale=gamma, negative_prompt_ids=others)
     for b in range(2):
@@ -188,7 +188,7 @@ def test_an_encoder_decoder_is_steered_away_from_another_source(seed, gamma, one
 @checks(guided)
 @pytest.mark.parametrize("lengths", [dict(max_new_tokens=4), dict(max_length=6)])
 def test_a_static_cache_holds_a_negative_prompt_longer_than_the_prompt(lengths):
-    model, ids, _ = model_and_batch(gpt2, 2, 5, 0)
+    model, ids, _ = lively_and_batch(gpt2, 2, 5, 0)
     options = dict(guidance_scale=2.0, negative_prompt_ids=ids, **lengths)
     found = generate(model, ids[:, :2], cache_implementation="static", **options)
     np.testing.assert_array_equal(found, generate(model, ids[:, :2], **options))
@@ -205,20 +205,20 @@ def test_a_static_cache_holds_a_negative_prompt_longer_than_the_prompt(lengths):
     (dict(guidance_scale=2.0, negative_prompt_ids=[[1] * (P + 1)]), "negative_prompt_ids.*n_positions"),
     (dict(guidance_scale=2.0, dola_layers=[0]), "dola_layers")])
 def test_a_negative_prompt_that_cannot_be_used_is_refused(options, says):
-    model, ids, _ = model_and_batch(gpt2, 2, 3, 0)
+    model, ids, _ = lively_and_batch(gpt2, 2, 3, 0)
     with pytest.raises(GenerationError, match=says):
         generate(model, ids, max_new_tokens=2, **options)
 
 
 @checks(guided)
 def test_an_encoder_decoder_without_another_source_is_told_to_pass_one():
-    model, source, _, _ = encoder_decoder(2, 5, 3, 0)
+    model, source, _ = lively_encoder_decoder(2, 5, 0)
     with pytest.raises(GenerationError, match="another source"):
         generate(model, source, max_new_tokens=2, guidance_scale=2.0)
 
 
 @checks(GuidedReader, guided)
 def test_on_a_device_it_says_what_it_says_on_the_host():
-    models = on_both(lambda: gpt2(np.random.default_rng(0)))
+    models = on_both(lambda: lively(gpt2, 0))
     found, expected = (generate(model, [[1, 2], [3, 4]], max_new_tokens=P, guidance_scale=2.0) for model in models)
     np.testing.assert_array_equal(found, expected)

@@ -231,7 +231,8 @@ def test_each_row_keeps_its_own_mu_and_gives_what_it_gives_alone_though_others_e
     rng, model = np.random.default_rng(seed), small(seed, V=9, n_positions=12)
     ids, mask = rng.integers(0, 9, (4, 3)), np.array([[1, 1, 1], [0, 0, 1], [0, 1, 1], [1, 1, 1]])
     numbers = rng.random(8)
-    options = dict(mirostat=version, mirostat_tau=1.2, mirostat_eta=0.8, mirostat_m=4, eos_token_id=[2, 5])
+    options = dict(mirostat=version, mirostat_tau=1.2, mirostat_eta=0.8, eos_token_id=[2, 5])
+    options |= dict(mirostat_m=4) if version == 1 else {}
 
     def say(ids, mask):
         return generate(model, ids, mask, max_new_tokens=8, rng=Scripted(numbers), return_dict_in_generate=True,
@@ -256,10 +257,12 @@ def test_the_same_seed_says_the_same_and_two_texts_under_way_do_not_meet(version
 def test_its_defaults_are_5_bits_a_tenth_and_100_tokens():
     model = small(4, V=300, scale=0.3, n_positions=20)
     for version in (1, 2):
+        def tokens(m, version=version):
+            return dict(mirostat_m=m) if version == 1 else {}
         default, same, other = (
             generate(model, [[1]], max_new_tokens=15, mirostat=version, rng=np.random.default_rng(0), **options).tolist()
-            for options in ({}, dict(mirostat_tau=5, mirostat_eta=0.1, mirostat_m=100),
-                            dict(mirostat_tau=2, mirostat_eta=0.4, mirostat_m=10)))
+            for options in ({}, dict(mirostat_tau=5, mirostat_eta=0.1, **tokens(100)),
+                            dict(mirostat_tau=2, mirostat_eta=0.4, **tokens(10))))
         assert default == same != other
 
 
@@ -281,7 +284,8 @@ def test_how_far_it_bends_the_model_is_known():
 @checks(mirostat_search)
 @pytest.mark.parametrize("options", [{"mirostat": 3}, {"mirostat": 2, "rng": None}, {"mirostat_tau": 3.0},
                                      {"mirostat": 2, "mirostat_tau": 0.0}, {"mirostat": 1, "mirostat_eta": -1.0},
-                                     {"mirostat": 1, "mirostat_m": 1}, {"mirostat": 2, "num_beams": 2}])
+                                     {"mirostat": 1, "mirostat_m": 1}, {"mirostat": 2, "num_beams": 2},
+                                     {"mirostat": 2, "mirostat_m": 9}])
 def test_what_it_cannot_do_is_refused(options):
     with pytest.raises(GenerationError, match="mirostat"):
         generate(small(0), [[1]], max_new_tokens=2, **{"rng": np.random.default_rng(0), **options})

@@ -4,9 +4,12 @@ Before this file: `continuations`, `hypotheses`, `beam_run`. After it: a search 
 lines, and its variants change one of them each.
 """
 
+import math
+
 import numpy as np
 
 from ....errors import GenerationError
+from ...stopping import NEVER
 from .beam_run import BeamRun
 from .continuations import best, drawn
 from .hypotheses import Hypotheses, Text
@@ -40,7 +43,8 @@ class Beam:
         self.run, self.row, self.width, self.slot = run, row, width, slot
         self.count = max(2, 1 + len(run.stopping.ends)) * width
         self.texts, self.ended, self.done, self.start = [Text()], [], False, 0
-        self.finished = Hypotheses(width, left, alpha, config.length_penalty_type or "power",
+        longest = math.inf if run.stopping.limits[row] == NEVER else left
+        self.finished = Hypotheses(width, longest, alpha, config.length_penalty_type or "power",
                                    config.early_stopping or False)
 
     @property
@@ -70,7 +74,7 @@ class Beam:
         self.ended = []
         for place in self.candidates(total.ravel()):
             parent, token = divmod(int(place), V)
-            text = self._grown(parent, token, total[parent, token], note, lines[parent], s[parent])
+            text = self._grown(parent, token, float(total[parent, token]), note, lines[parent], s[parent])
             if text.reason is not None and not self.admits(text):
                 continue
             if text.reason is None:

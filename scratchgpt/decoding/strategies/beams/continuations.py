@@ -3,7 +3,7 @@
 import numpy as np
 
 from ....errors import GenerationError
-from ...processors.rows import near
+from ...processors.rows import highest
 from ..sampling import sample
 
 
@@ -15,13 +15,12 @@ def best(scores, count):
     scores (N,) in nats, -inf for what is impossible and never taken; not sorted as a whole, N being large
     returns (n,) places, n = min(count, possible ones)
     Raises GenerationError for NaN.
-    Source: as `near`.
+    Source: as `highest`.
     """
     _check(scores)
     if not scores.max(initial=-np.inf) > -np.inf:
         return np.zeros(0, np.int64)
-    places = near(scores, lambda found: len(found) >= count)
-    return places[np.argsort(-scores[places], kind="stable")][:count]
+    return highest(scores, count)
 
 
 def drawn(scores, count, rng):
@@ -43,5 +42,5 @@ def drawn(scores, count, rng):
 
 
 def _check(scores):
-    if np.isnan(scores.max(initial=-np.inf)):
-        raise GenerationError("scores must hold no NaN; got one from the model or from a processor")
+    if not scores.max(initial=-np.inf) < np.inf:
+        raise GenerationError("scores must hold neither NaN nor infinity; got one from the model or from a processor")

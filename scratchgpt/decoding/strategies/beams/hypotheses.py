@@ -42,7 +42,8 @@ class Hypotheses:
     def __init__(self, width, longest=math.inf, alpha=1.0, kind="power", early_stopping=False):
         self.width, self.longest, self.early_stopping = width, longest, early_stopping
         self.alpha, self.penalty, self.texts = alpha, lambda length: length_penalty(length, alpha, kind), []
-        self.penalty(longest)                                  # refuses an alpha that is too large for this length
+        if longest < math.inf:
+            self.penalty(longest)                              # refuses an alpha that is too large for this length
 
     def add(self, text):
         """Rank a text that has ended, and keep it if it is among the best; returns it with its final score."""
@@ -56,4 +57,6 @@ class Hypotheses:
         if len(self.texts) < self.width or self.early_stopping is True:
             return len(self.texts) == self.width
         hoped = self.longest if self.early_stopping == "never" and self.alpha > 0 else length
+        if hoped == math.inf:
+            return False                                       # there is a length at which any text would win
         return best / self.penalty(hoped) <= self.texts[-1].score

@@ -64,12 +64,12 @@ def assistant_reader(model, target, ids, cached=True):
     Raises GenerationError for what is no language model, or one of another vocabulary, or one without its source.
     Source: as `Assistant`.
     """
-    if hasattr(model, "given"):
+    if hasattr(model, "given") and not isinstance(model, type):
         if not hasattr(target, "source"):
             raise GenerationError(f"a {type(model).__name__} reads a source, and a {type(target).__name__} has none to "
                                   "share; pass an assistant_model that continues text")
         model = model.given(target.source, target.source_mask)
-    if not hasattr(model, "next_logits"):
+    if not hasattr(model, "next_logits") or isinstance(model, type):
         raise GenerationError(f"assistant_model must be a language model; got a {type(model).__name__}")
     if model.config.vocab_size != target.config.vocab_size:
         raise GenerationError("assistant_model must have the vocabulary of the model it drafts for; got vocab_size="

@@ -18,6 +18,7 @@ from scratchgpt.errors import GenerationError
 from scratchgpt.models import GPT2, GPT2Config
 from tests.checks import checks
 from tests.decoding.enumerate import distribution
+from tests.decoding.lively import lively
 from tests.decoding.strategies.beams.beam_cases import (TableModel, answers, assert_equal, every_text, log_softmax, ranked,
                                                   searched, slowly)
 
@@ -28,11 +29,8 @@ PROMPT = np.array([[1, 0, 1]])
 
 
 def gpt2(seed, V=6, P=8):
-    rng = np.random.default_rng(seed)
-    model = GPT2(GPT2Config(vocab_size=V, n_positions=P, n_embd=4, n_layer=2, n_head=2), rng=rng).astype(np.float64)
-    for parameter in model.parameters():
-        parameter.data = rng.normal(size=parameter.shape)
-    return model
+    config = GPT2Config(vocab_size=V, n_positions=P, n_embd=4, n_layer=2, n_head=2)
+    return lively(lambda rng: GPT2(config, rng=rng), seed)
 
 
 def beams(model, ids=PROMPT, mask=None, n=1, **options):
@@ -49,6 +47,24 @@ def test_a_beam_as_wide_as_there_are_texts_finds_all_of_them_in_order(seed, size
     [found] = beams(model, n=len(expected), num_beams=V**T, max_new_tokens=T, eos_token_id=ends or None,
                     length_penalty=alpha, length_penalty_type=kind, early_stopping=stop)
     assert_equal(found, expected)
+
+
+@checks(beam_search, Beam)
+@given(SEEDS, st.sampled_from([(), (0,), (0, 2)]), ALPHAS, st.sampled_from([4, 8]))
+@settings(max_examples=12)
+def test_of_a_real_model_too_a_beam_as_wide_as_there_are_texts_finds_all_of_them_in_order(seed, ends, alpha, P):
+    """Its 27 texts of 3 tokens of 3, each read whole and without a cache, from the last P tokens."""
+    model, V, T = gpt2(seed, V=3, P=P), 3, 3
+
+    def log_p(text):
+        whole = [*PROMPT[0], *text]
+        return math.fsum(log_softmax(model.logits(np.array([whole[max(0, t - P):t]]))[0, -1].tolist())[whole[t]]
+                         for t in range(3, len(whole)))
+    texts = {text: log_p(text) / len(text)**alpha for text in every_text(V, T, ends)}
+    [found] = beams(model, n=len(texts), num_beams=V**T, max_new_tokens=T, eos_token_id=list(ends) or None,
+                    length_penalty=alpha)
+    assert [text for text, _ in found] == sorted(texts, key=texts.get, reverse=True)
+    np.testing.assert_allclose([score for _, score in found], sorted(texts.values(), reverse=True), rtol=1e-9)
 
 
 @checks(beam_search)

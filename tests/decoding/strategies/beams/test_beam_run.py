@@ -7,27 +7,19 @@ from hypothesis import strategies as st
 
 from scratchgpt.decoding import generate
 from scratchgpt.decoding.strategies.beams import BeamRun
-from scratchgpt.models import Transformer, TransformerConfig
 from scratchgpt.tokenizers import BPETokenizer
 from tests.checks import checks
+from tests.decoding.lively import lively
 from tests.decoding.strategies.beams.beam_cases import TableModel, answers, assert_equal, log_softmax, slowly
+from tests.layers.cases import transformer
 from tests.layers.llama_cases import mistral, qwen2
 
 SEEDS = st.integers(0, 2**31)
 CACHES = [dict(), dict(use_cache=False), dict(cache_implementation="static")]
 
 
-def random_weights(model, seed):
-    model = model.astype(np.float64)
-    for parameter in model.parameters():
-        parameter.data = np.random.default_rng([seed, parameter.data.size]).normal(size=parameter.shape)
-    return model
-
-
 def translator(seed):
-    config = TransformerConfig(src_vocab_size=9, tgt_vocab_size=8, d_model=4, nhead=2, num_encoder_layers=1,
-                               num_decoder_layers=2, dim_feedforward=5)
-    return random_weights(Transformer(config, rng=np.random.default_rng(0)), seed)
+    return lively(lambda rng: transformer(rng, src_vocab_size=9, tgt_vocab_size=8, tie_word_embeddings=False), seed)
 
 
 def assert_close(found, expected):
@@ -57,7 +49,7 @@ def test_an_encoder_decoder_gives_each_source_the_beams_it_has_alone(seed, B, ca
 @pytest.mark.parametrize("make", [mistral, qwen2])
 @pytest.mark.parametrize("cache", [*CACHES, dict(cache_implementation="sliding_window")])
 def test_windows_and_their_caches_follow_the_beams(make, cache):
-    model, prompt = random_weights(make(np.random.default_rng(0)), 3), (1, 3, 2)
+    model, prompt = lively(make, 3), (1, 3, 2)
     expected = slowly(lambda text: log_softmax(model.next_logits(np.array([prompt + text]))[0].tolist()), 3, 6, (5,))
     output = generate(model, np.array([prompt]), num_beams=3, num_return_sequences=3, max_new_tokens=6, eos_token_id=5,
                       return_dict_in_generate=True, **cache)
@@ -96,7 +88,7 @@ def test_texts_end_at_a_stop_string(seed, B):
 
 @checks(BeamRun)
 def test_hidden_states_are_those_of_the_path():
-    model = random_weights(mistral(np.random.default_rng(0)), 1)
+    model = lively(mistral, 1)
     output = generate(model, np.array([[1, 3]]), num_beams=3, num_return_sequences=2, max_new_tokens=4,
                       return_dict_in_generate=True, output_hidden_states=True)
     for r, text in enumerate(output.answers):

@@ -35,12 +35,12 @@ def test_one_group_is_beam_search(seed, B, stop):
 
 @checks(diverse_beam_search)
 @given(SEEDS, st.sampled_from([(2, 2), (2, 3), (3, 2)]), STOPS)
-def test_without_a_penalty_every_group_finds_what_beams_of_its_width_find(seed, groups_of, stop):
+def test_with_a_penalty_of_next_to_nothing_every_group_finds_what_beams_of_its_width_find(seed, groups_of, stop):
     (G, width), model = groups_of, TableModel(6, seed)
     options = dict(max_new_tokens=4, eos_token_id=[1], early_stopping=stop, return_dict_in_generate=True)
     plain = generate(model, PROMPTS, num_beams=width, num_return_sequences=width, **options)
     diverse = generate(model, PROMPTS, num_beams=G * width, num_return_sequences=G * width, num_beam_groups=G,
-                       **options)
+                       diversity_penalty=1e-300, **options)
     for alone, together in zip(answers(plain, width), answers(diverse, G * width)):
         assert_equal(together, [pair for pair in alone for _ in range(G)])
 

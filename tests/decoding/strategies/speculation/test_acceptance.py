@@ -116,5 +116,5 @@ def test_weights_are_drawn_for_their_shares(weights):
 @checks(draw)
 @pytest.mark.parametrize("row", [[0.0, 0.0], [np.nan, 1.0]])
 def test_weights_without_a_sum_are_refused(row):
-    with pytest.raises(GenerationError, match="left nothing to draw from"):
+    with pytest.raises(GenerationError, match="nothing is left to draw from"):
         draw(np.array([row]), np.random.default_rng(0))

@@ -12,7 +12,7 @@ from scratchgpt.decoding.strategies.speculation import Assistant, assistant_read
 from scratchgpt.errors import GenerationError
 from scratchgpt.models import BigramConfig, BigramLM
 from tests.checks import checks
-from tests.decoding.strategies.speculation.drafting import small, unit
+from tests.decoding.strategies.speculation.drafting import small, talker, unit
 from tests.layers.cases import P, V, transformer
 
 PAD, BOS = 0, 1
@@ -27,7 +27,7 @@ def request(model, ids, **options):
 @checks(Assistant)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 5))
 def test_a_draft_is_the_assistants_own_text_and_q_is_what_it_was_drawn_from(seed, n):
-    model, helper, ids = small(seed), small(seed + 1), np.random.default_rng(seed).integers(0, V, (2, 3))
+    model, helper, ids = talker(seed), talker(seed + 1), np.random.default_rng(seed).integers(0, V, (2, 3))
     run, drafter = request(model, ids, assistant_model=helper)
     draft, q = drafter.draft(run, n)
     expected = generate(helper, ids, max_new_tokens=n)[:, 3:]
@@ -46,7 +46,7 @@ def test_a_draft_is_the_assistants_own_text_and_q_is_what_it_was_drawn_from(seed
 @checks(Assistant)
 def test_a_draft_ends_with_an_end_of_text_and_with_the_assistants_context():
     ids = np.array([[1, 2, 3], [4, 5, 6]])
-    model, free = next((model, free) for model in map(small, range(50)) for free in [
+    model, free = next((model, free) for model in map(talker, range(50)) for free in [
         generate(model, ids, max_new_tokens=5)[:, 3:]] if free[0, 0] not in free[1])
     end = int(free[0, 0])
     run, drafter = request(model, ids, assistant_model=model, eos_token_id=end)
@@ -60,7 +60,7 @@ def test_a_draft_ends_with_an_end_of_text_and_with_the_assistants_context():
 
 @checks(Assistant)
 def test_an_assistant_reads_each_token_once_also_the_last_of_a_draft_that_stayed_whole():
-    model, helper, read = small(0, n_positions=40), small(0, n_positions=40), []
+    model, helper, read = talker(0, n_positions=40), talker(0, n_positions=40), []
     next_logits = helper.next_logits
     helper.next_logits = lambda ids, *rest, **more: read.append(ids.shape[1]) or next_logits(ids, *rest, **more)
     generate(model, [[1, 2, 3]], max_new_tokens=12, assistant_model=helper, num_assistant_tokens=3)
@@ -77,7 +77,7 @@ def test_encoder_decoders_share_the_source_and_draft_for_each_other(seed, sample
     options = dict(max_new_tokens=P, eos_token_id=2, suppress_tokens=[PAD],
                    frequency_penalty=5.0)                 # without it such a model says one token all the time
     expected = generate(model, source, **options)
-    for draft in (dict(assistant_model=model), dict(assistant_model=helper), dict(assistant_model=small(seed, V + 1)),
+    for draft in (dict(assistant_model=model), dict(assistant_model=helper), dict(assistant_model=talker(seed, V + 1)),
                   dict(prompt_lookup_num_tokens=3), dict(lookahead_num_tokens=3)):
         np.testing.assert_array_equal(generate(model, source, **options, **draft), expected)
     start = np.full((3, 1), BOS)
@@ -96,7 +96,7 @@ def test_an_assistant_that_does_not_fit_is_refused_before_anything_is_said(helpe
 
 @checks(assistant_reader)
 def test_a_bigram_drafts_for_any_model_without_a_cache():
-    helper, model = BigramLM(BigramConfig(V), rng=np.random.default_rng(0)), small(0)
+    helper, model = BigramLM(BigramConfig(V), rng=np.random.default_rng(0)), talker(0)
     assert assistant_reader(helper, model, np.array([[1]])).cache is None
     assert assistant_reader(model, model, np.array([[1]]), cached=False).cache is None
     expected = generate(model, [[1, 2]], max_new_tokens=5)
@@ -107,7 +107,7 @@ def test_a_bigram_drafts_for_any_model_without_a_cache():
 def test_the_first_layers_are_the_model_left_early():
     model, ids = small(0), np.array([[1, 2, 3]])
     np.testing.assert_array_equal(first_layers(model, 1).logits(ids), model.early_exit(1).logits(ids))
-    with pytest.raises(GenerationError, match="n_layers must be at most the 2"):
+    with pytest.raises(GenerationError, match="after 1 to all of its layers, n_layers=2"):
         generate(model, ids, max_new_tokens=2, assistant_early_exit=3)
     for other, prompt in ((transformer(np.random.default_rng(0)), [[1, 2]]),
                           (BigramLM(BigramConfig(V), rng=np.random.default_rng(0)), [[1, 2]])):

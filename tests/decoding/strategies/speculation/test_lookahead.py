@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scratchgpt.decoding import generate
 from scratchgpt.decoding.strategies.speculation import Lookahead
 from tests.checks import checks
-from tests.decoding.strategies.speculation.drafting import small
+from tests.decoding.strategies.speculation.drafting import talker
 from tests.layers.cases import V
 
 
@@ -41,7 +41,7 @@ def test_ngrams_of_an_iterate_come_back_behind_their_first_token_in_their_own_ro
 @checks(Lookahead)
 @given(count=st.integers(1, 12), size=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
 def test_a_fixed_point_takes_no_more_passes_than_it_has_tokens(count, size, seed):
-    model = small(seed, n_positions=40)
+    model = talker(seed, n_positions=40)
     out = generate(model, [[1, 2, 3]], max_new_tokens=count, lookahead_num_tokens=size, lookahead_ngram_size=1,
                    return_dict_in_generate=True)
     assert out.statistics["target_calls"] <= count
@@ -50,7 +50,7 @@ def test_a_fixed_point_takes_no_more_passes_than_it_has_tokens(count, size, seed
 
 @checks(Lookahead)
 def test_a_text_that_repeats_itself_soon_consists_of_known_ngrams():
-    model = small(0, n_positions=80)
+    model = talker(0, n_positions=80)
     model.wpe.weight.data = np.zeros_like(model.wpe.weight.data)
     passes = {n: generate(model, [[1, 2, 3]], max_new_tokens=60, lookahead_num_tokens=6, lookahead_ngram_size=n,
                           return_dict_in_generate=True).statistics["target_calls"] for n in (1, 3)}

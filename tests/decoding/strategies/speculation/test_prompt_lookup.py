@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scratchgpt.decoding import generate
 from scratchgpt.decoding.strategies.speculation import PromptLookup, lookup
 from tests.checks import checks
-from tests.decoding.strategies.speculation.drafting import small
+from tests.decoding.strategies.speculation.drafting import talker
 
 TEXTS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=4)
 
@@ -34,7 +34,7 @@ def test_what_followed_the_first_earlier_match_of_the_longest_ngram_is_copied(te
 
 @checks(PromptLookup, lookup)
 def test_a_text_that_has_begun_to_repeat_itself_is_copied_whole():
-    model = small(0, n_positions=80)
+    model = talker(0, n_positions=80)
     model.wpe.weight.data = np.zeros_like(model.wpe.weight.data)
     out = generate(model, [[1, 2, 3]], max_new_tokens=60, prompt_lookup_num_tokens=8, return_dict_in_generate=True)
     text = out.sequences[0].tolist()

@@ -15,7 +15,8 @@ from scratchgpt.decoding.strategies.speculation import (Assistant, Lookahead, Pr
                                             verify)
 from tests.checks import checks
 from tests.decoding.enumerate import distribution
-from tests.decoding.strategies.speculation.drafting import MODELS, small, unit, ways
+from tests.decoding.lively import lively
+from tests.decoding.strategies.speculation.drafting import MODELS, small, talker, ways
 from tests.layers.cases import P, V
 from tests.layers.llama_cases import mistral
 
@@ -40,8 +41,7 @@ def padded(rng, B, T):
 @FEW
 @cases
 def test_without_chance_no_draft_changes_a_token_past_the_context_too(make, name, B, T, count, seed, options):
-    rng = np.random.default_rng(seed)
-    model = unit(make(rng), rng)
+    model, rng = lively(make, seed), np.random.default_rng(seed)
     ids, words = padded(rng, B, T)
     expected = generate(model, ids, words, max_new_tokens=count, **options)
     drafted = generate(model, ids, words, max_new_tokens=count, **options, **ways(model, seed)[name])
@@ -124,7 +124,7 @@ def test_rows_of_a_padded_batch_that_end_at_different_places_are_independent():
 @FEW
 @given(T=st.integers(1, 6), count=st.integers(1, P + 3), seed=st.integers(0, 2**32 - 1))
 def test_one_row_with_matching_says_what_sampling_says_with_the_same_generator(name, T, count, seed):
-    model, ids = small(seed), np.random.default_rng(seed).integers(0, V, (1, T))
+    model, ids = talker(seed), np.random.default_rng(seed).integers(0, V, (1, T))
     expected = generate(model, ids, max_new_tokens=count, rng=np.random.default_rng(seed), temperature=1.5)
     found = generate(model, ids, max_new_tokens=count, rng=np.random.default_rng(seed), temperature=1.5,
                      **ways(model, seed)[name])
@@ -136,7 +136,7 @@ def test_one_row_with_matching_says_what_sampling_says_with_the_same_generator(n
 @FEW
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_same_seed_twice_gives_the_same_and_two_at_once_do_not_disturb_each_other(name, seed):
-    model, rng = small(seed), np.random.default_rng(seed)
+    model, rng = talker(seed), np.random.default_rng(seed)
     ids, words = padded(rng, 3, 5)
     options = dict(max_new_tokens=P + 2, eos_token_id=3, temperature=2.0, num_return_sequences=2,
                    **ways(model, seed)[name])
@@ -156,8 +156,7 @@ def test_the_same_seed_twice_gives_the_same_and_two_at_once_do_not_disturb_each_
 @FEW
 @given(seed=st.integers(0, 2**32 - 1), sampled=st.booleans())
 def test_after_each_pass_all_caches_hold_what_reading_anew_gives(make, name, seed, sampled):
-    rng = np.random.default_rng(seed)
-    model = unit(make(rng), rng)
+    model, rng = lively(make, seed), np.random.default_rng(seed)
     ids, words = padded(rng, 3, 4)
     options = dict(max_new_tokens=P, eos_token_id=3, rng=rng if sampled else None, **ways(model, seed)[name])
     request = prepare(model, ids, words, GenerationConfig(), options)
@@ -176,7 +175,7 @@ def test_after_each_pass_all_caches_hold_what_reading_anew_gives(make, name, see
 @checks(assisted, allowance)
 @given(count=st.integers(1, 20), k=st.integers(1, 7), sampled=st.booleans())
 def test_a_twin_is_always_right_and_each_pass_but_the_last_says_a_whole_draft_and_one_more(count, k, sampled):
-    model = small(0, n_positions=40)
+    model = talker(0, n_positions=40)
     out = generate(model, [[1, 2, 3]], max_new_tokens=count, assistant_model=model, num_assistant_tokens=k,
                    rng=np.random.default_rng(0) if sampled else None, return_dict_in_generate=True)
     passes = -(-count // (k + 1))
@@ -186,7 +185,7 @@ def test_a_twin_is_always_right_and_each_pass_but_the_last_says_a_whole_draft_an
 @checks(assisted, verify)
 @pytest.mark.parametrize("name", WAYS)
 def test_what_is_noted_of_each_token_is_what_the_search_token_by_token_notes(name):
-    model, (ids, words) = small(7), padded(np.random.default_rng(7), 3, 4)
+    model, (ids, words) = talker(7), padded(np.random.default_rng(7), 3, 4)
     options = dict(max_new_tokens=P, eos_token_id=3, return_dict_in_generate=True, output_logits=True,
                    output_scores=True, output_hidden_states=True, repetition_penalty=1.2)
     expected = generate(model, ids, words, **options)
@@ -201,7 +200,7 @@ def test_what_is_noted_of_each_token_is_what_the_search_token_by_token_notes(nam
 @FEW
 @given(seed=st.integers(0, 2**32 - 1))
 def test_processors_meet_no_text_that_would_not_have_come_about(name, seed):
-    model, (ids, words) = small(seed), padded(np.random.default_rng(seed), 3, 4)
+    model, (ids, words) = talker(seed), padded(np.random.default_rng(seed), 3, 4)
     met_by = {}
 
     def watch(text, scores):
@@ -245,7 +244,7 @@ def test_no_row_drafts_what_it_may_not_say_and_columns_without_a_guess_go():
 @checks(allowance, assisted)
 @pytest.mark.parametrize("kind", ["static", "sliding_window", "dynamic"])
 def test_long_copies_fit_every_kind_of_cache(kind):
-    model = unit(mistral(np.random.default_rng(0)), np.random.default_rng(0))
+    model = lively(mistral, 0)
     ids, words = np.tile([1, 2, 3, 4, 5], (2, 20)), np.ones((2, 100), int)
     words[1, :93] = 0
     options = dict(max_new_tokens=90, cache_implementation=kind)
