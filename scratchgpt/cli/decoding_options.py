@@ -95,8 +95,8 @@ def settled(config, asked, new_tokens=NEW_TOKENS):
     ranked = [flag(one.name) for one in offered() if one.name in RANKED
               and settings.get(one.name) not in (None, one.metadata["neutral"])]
     if ranked and drawn:
-        raise GenerationError(f"{', '.join(ranked)} draws nothing; leave out --do-sample and what shapes what is drawn, "
-                              "such as --temperature")
+        raise GenerationError(f"{', '.join(ranked)} draws nothing; leave out --do-sample and what shapes chance, such "
+                              "as as --temperature")
     settings.pop("do_sample", None)
     return settings if LENGTHS & settings.keys() else {**settings, "max_new_tokens": new_tokens}, drawn
 

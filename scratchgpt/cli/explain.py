@@ -11,7 +11,7 @@ from ..tokenizers.explain import token_labels
 def print_steps(output, tokenizer):
     """Print the candidates of each step of a GenerationOutput, and, of a single text but a beam's, who removed what."""
     trace, followed = output.trace, len(output.lengths) == 1 and output.beams is None
-    if output.candidates is None:                                          # no step was taken
+    if not output.lengths.any():                                           # no step was taken
         return
     print("\n" + output.candidates.table(tokenizer, trace.why if followed else None))
     said = [change for change in trace.changes if followed and change.likeliest and change.step < output.lengths[0]]

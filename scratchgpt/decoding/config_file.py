@@ -14,7 +14,7 @@ from ..options import BIASES, FORCED, PHRASE, PHRASES
 FILE = "generation_config.json"
 FOR_NOTHING = {"top_k": 0, "pad_token_id": -1}                          # what others write where they ask for nothing
 LISTS = (PHRASE, PHRASES, FORCED, BIASES)                               # and of these, an empty one
-DRAFTS = {"num_assistant_tokens": {"assistant_early_exit"},             # they act with an assistant, which no file holds
+DRAFTS = {"num_assistant_tokens": {"assistant_early_exit"},     # they act with an assistant, in no file
           "assistant_acceptance": {"assistant_early_exit", "prompt_lookup_num_tokens", "lookahead_num_tokens"}}
 
 
@@ -23,7 +23,7 @@ def read(folder, table):
 
         file = options + other        two dicts of disjoint keys
 
-    table  the fields of `GenerationConfig`    without the file, two times nothing
+    table  (N,) fields of `GenerationConfig`    without the file, two times nothing
     Raises GenerationError naming the file that cannot be read. Wrong values are not looked for.
     Source: the `generation_config.json` of transformers.
     """
@@ -48,6 +48,7 @@ def write(folder, options, other):
 
         file = options + other, the options first where both have a key
 
+    options  {name: value}, biases in nats    other  {key: value}
     Source: as `read`.
     """
     own = {name: value for name, value in options.items() if value is not None}
@@ -63,7 +64,7 @@ def supported(options, others, table):
 
         kept = {o in options : o needs nothing, or one of its needs is kept or among the others, and not neutral}
 
-    table  the fields of `GenerationConfig`
+    table  (N,) fields of `GenerationConfig`
     Source: as `read`; `contradictions` refuses what this leaves out.
     """
     table = {one.name: one.metadata for one in table}

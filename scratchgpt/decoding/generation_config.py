@@ -1,6 +1,6 @@
 """Every option of `generate`: what it is called, what it may be, what it is for. And the file it may come from.
 
-Before this file: `scratchgpt.options`, `config_file`. After it: the reader has seen all that decoding can be asked for, on one page.
+Before this file: `scratchgpt.options`, `config_file`. After it: the reader has seen all that decoding can be asked for.
 Nothing acts unasked: an option that is None, or has its neutral value, changes nothing.
 """
 

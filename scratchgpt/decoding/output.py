@@ -129,8 +129,8 @@ def sequence_logprob(model, ids, prompt_length=1, attention_mask=None):
     if ids.ndim != 2 or ids.dtype.kind not in "iu" or ids.size == 0:
         raise GenerationError(f"ids must be integers (B, T) with T >= 1; got {ids.dtype} {ids.shape}")
     if not hasattr(model, "next_logits"):
-        raise GenerationError("a text's probability is that of a language model; an encoder-decoder is one when given a "
-                              f"source, model.given(source); got a {type(model).__name__}")
+        raise GenerationError("a text's probability is that of a language model; an encoder-decoder is one when given "
+                              f"a source, model.given(source); got a {type(model).__name__}")
     words = np.ones(ids.shape, bool) if attention_mask is None else \
         as_mask("attention_mask", attention_mask, ids.shape, GenerationError) != 0
     lengths = np.asarray(prompt_length)

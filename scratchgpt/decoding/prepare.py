@@ -107,8 +107,8 @@ def _check(config, given):
     check_sampling(config, rng is not None)
     spoken = [name for name in ("stop_strings", "regex", "grammar", "token_healing") if config.asks(name)]
     if spoken and not (hasattr(given.tokenizer, "token_bytes") and hasattr(given.tokenizer, "vocab_size")):
-        raise GenerationError(f"{spoken[0]} speaks of text; pass tokenizer=, the one of scratchgpt.tokenizers that the ids "
-                              f"are of; got {given.tokenizer!r:.80}")
+        raise GenerationError(f"{spoken[0]} speaks of text; pass tokenizer=, the one of scratchgpt.tokenizers that the "
+                              f"ids are of; got {given.tokenizer!r:.80}")
     for name in ("logits_processor", "stopping_criteria"):
         functions = getattr(given, name) if getattr(given, name) is not None else []
         if not isinstance(functions, (list, tuple)) or not all(map(callable, functions)):

@@ -82,7 +82,8 @@ def right_aligned(rows):
 
 def _rows(ids, bos_token_id, count):
     """ids as a host array (B, T) of int64; a narrower type might not hold the tokens that follow."""
-    ids = np.zeros((count, 0), np.int64) if ids is None else backend.to_host(as_rows("the prompt", ids, GenerationError))
+    ids = np.zeros((count, 0), np.int64) if ids is None else as_rows("the prompt", ids, GenerationError)
+    ids = backend.to_host(ids)
     if ids.ndim == 2 and ids.shape[1] == 0 and len(ids):
         if bos_token_id is None:
             raise GenerationError(f"the prompt must be integers (B, T) with T >= 1; got {ids.shape}: pass a first "
@@ -90,7 +91,9 @@ def _rows(ids, bos_token_id, count):
         return np.full((len(ids), 1), bos_token_id, np.int64)
     if ids.ndim != 2 or ids.dtype.kind not in "iu" or ids.size == 0:
         raise GenerationError(f"the prompt must be integers (B, T) with T >= 1; got {ids.dtype} {ids.shape}")
-    return np.minimum(ids, np.iinfo(np.int64).max).astype(np.int64)
+    if ids.dtype == np.uint64:                                   # of which the highest would become negative
+        ids = np.minimum(ids, np.uint64(1 << 62))
+    return ids.astype(np.int64)
 
 
 def _check(model, ids, words):

@@ -10,13 +10,13 @@ SMALL = ["--tokenizer", "char", "--n-layer", "1", "--n-head", "2", "--n-embd", "
          "--steps", "6", "--eval-every", "3", "--warmup", "2"]
 
 
-def refused(capsys, *argv):
-    """The one sentence with which the command line refuses `argv`."""
+def refused(capsys, *argv, prints=None):
+    """The one sentence with which the command line refuses `argv`, having printed nothing but what `prints` says."""
     try:
         code = cli.main([str(argument) for argument in argv])
     except SystemExit as leaving:
         code = leaving.code
     out, err = capsys.readouterr()
-    assert code == 2, (code, out, err)
+    assert code == 2 and (prints is None or out == prints), (code, out, err)
     assert err.startswith("scratchgpt") and len(err.strip().splitlines()) == 1 and "Traceback" not in err
     return err

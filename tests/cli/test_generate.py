@@ -1,7 +1,9 @@
 """`scratchgpt generate` prints what the library answers: as a stream, as a whole, compared, explained, drawn."""
 
+import io
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from scratchgpt.cli import compare, explain
 from scratchgpt.cli import generate as generate_command
 from scratchgpt.decoding import GenerationConfig, sequence_logprob
 from scratchgpt.decoding.constraints import heal
+from scratchgpt.errors import GenerationError
 from scratchgpt.views import token_labels
 from tests.checks import checks
 from tests.cli.support import TEXT, refused
@@ -211,8 +214,54 @@ def test_pictures_are_drawn_of_the_first_step_and_of_the_beams(said, folder, tmp
     (["--length-penalty", "2"], "length_penalty acts only with num_beams"), (["--temperature", "-1"], "--temperature"),
     (["--assistant-model", "nowhere"], "nowhere"), (["--suppress-tokens", "[999]"], "999"),
     (["--eos-token-id", "999"], "999"), (["--regex", "(", "--eos-token-id", "0"], "regular expression|regex|pattern"),
-    (["--bad-words", "Q"], "'Q'")])
+    (["--bad-words", "Q"], "'Q'"), (["--sequence-bias", "[[[999], 1]]"], "999"),
+    (["--compare", "beam", "--num-return-sequences", "2"], "one text of each"),
+    (["--compare", "greedy,beam", "--max-new-tokens", "0"], "leave out .*--max-new-tokens 0"),
+    (["--num-beams", "2", "--plot-beams", "nowhere/b.png"], "--plot-beams nowhere/b.png: there is no such folder"),
+    (["--prompt", 65 * "a"], "context of 64 tokens; got 65: shorten --prompt"),
+    (["--prompt", "", "--bos-token-id", "999"], "999")])
 def test_a_request_that_cannot_be_met_gets_one_sentence(folder, capsys, tmp_path, monkeypatch, line, says):
     monkeypatch.chdir(tmp_path)
-    assert re.search(says, refused(capsys, "generate", "--model", folder, "--prompt", PROMPT, *line))
+    assert re.search(says, refused(capsys, "generate", "--model", folder, "--prompt", PROMPT, *line, prints=""))
     assert not list(tmp_path.iterdir())
+
+
+@checks(generate_command.run, explain.print_steps)
+def test_nothing_said_is_nothing_to_explain(said):
+    assert said("--max-new-tokens", 0, "--explain").strip() == PROMPT.strip()
+
+
+@checks(generate_command.run, explain.draw_step)
+def test_behind_an_empty_prompt_the_bos_is_what_is_continued_and_drawn(said, tmp_path, loaded, monkeypatch):
+    pytest.importorskip("matplotlib")
+    drawn, (model, tokenizer, _) = [], loaded
+    monkeypatch.setattr(sg.plots, "probability_cuts", lambda scores, *rest: drawn.append(scores))
+    text, = sg.generate(model, bos_token_id=1, max_new_tokens=4, return_dict_in_generate=True).texts(tokenizer)
+    line = ["--prompt", "", "--bos-token-id", 1, "--max-new-tokens", 4, "--greedy"]
+    assert said(*line, "--plot-cuts", tmp_path / "x.png") == text + "\n"
+    np.testing.assert_array_equal(drawn, [model.next_logits(np.array([[1]]))[0]])
+    assert said(*line[:-1], "--compare", "greedy").split("\n", 1)[1].rstrip("\n") == text.rstrip("\n")
+
+
+@checks(cli.main)
+def test_what_a_terminal_cannot_write_comes_out_as_a_question_mark(folder, monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert cli.main(["generate", "--model", str(folder), "--prompt", PROMPT, "--max-new-tokens", "2", "--explain"]) == 0
+    terminal.flush()
+    assert b"the?" in terminal.buffer.getvalue()                       # the space is shown as a sign that is not ASCII
+
+
+@checks(generate_command.write_text)
+def test_nothing_is_written_where_the_first_piece_is_an_error():
+    def pieces(n):
+        yield from "abc"[:n]
+        raise GenerationError("no")
+    for n, written in ((0, ""), (2, "> ab")):
+        file = io.StringIO()
+        with pytest.raises(GenerationError):
+            generate_command.write_text("> ", pieces(n), file)
+        assert file.getvalue() == written
+    file = io.StringIO()
+    generate_command.write_text("> ", [], file)
+    assert file.getvalue() == "> \n"

@@ -1,8 +1,8 @@
 """Models that do not say one token for ever, so that "the same text" is a claim which can be wrong.
 
-Before this file: `tests/layers/cases`. Unit-size weights let a drawn bias, or an embedding that is also the head, decide
-alone: 25 to 100 of 100 greedy answers were one token again and again (gpt2 68, llama 28, mistral 36, qwen2 43,
-transformer 99). Here only matrices are drawn, positions larger than the rest, and drawn anew until answers vary.
+Before this file: `tests/layers/cases`. Where every weight is drawn of unit size, a bias or an embedding that is also
+the head decides alone: of 100 greedy answers so many were one token again and again: llama 28, mistral 36, qwen2 43,
+gpt2 68, transformer 99. Here only matrices are drawn, positions larger than the rest, and anew until answers vary.
 """
 
 import numpy as np

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgpt.decoding import GenerationConfig, generate
+from scratchgpt.decoding.config_file import DRAFTS
 from scratchgpt.decoding.contradictions import SAMPLING, SEARCHES, check, check_sampling
 from scratchgpt.decoding.generation_config import FILE
 from scratchgpt.errors import GenerationError
 from scratchgpt.models import BigramConfig, BigramLM
-from scratchgpt.options import Kind, check_option, choice, list_of, number, option, tuple_of, whole
+from scratchgpt.options import Kind, check_option, choice, list_of, number, option, plain, tuple_of, whole
 from tests.checks import checks
 from tests.checkpoint.mutants import STRANGE
 
@@ -47,7 +48,8 @@ def wishes(name):
     found, needs = {name: example(name)}, TABLE[name].metadata["needs"] or ()
     for need in needs[:1]:
         found = {**wishes(need), need: BESIDE[need], **found}
-    return {"diversity_penalty": 0.5, **found} if "num_beam_groups" in found else found
+    found = {"diversity_penalty": 0.5, **found} if "num_beam_groups" in found else found
+    return {"assistant_early_exit": 1, **found} if name in DRAFTS else found                # which a file must hold
 
 
 @checks(GenerationConfig, option)
@@ -95,6 +97,14 @@ def test_a_command_lines_text_becomes_the_value(name, text, value):
     assert kind.parse(text) == value and type(kind.parse(text)) is type(value) and kind.fits(value)
 
 
+@checks(plain)
+@pytest.mark.parametrize("value, same", [
+    (np.int64(3), 3), (np.float32(0.5), 0.5), (np.array([[1, 2]]), [[1, 2]]), ([np.int64(1), [np.array([2])]], [1, [[2]]]),
+    ({np.int64(1): np.array(2.0), (np.int8(1), 2): None}, {1: 2.0, (1, 2): None}), ((np.int64(1), "a"), (1, "a"))], ids=str)
+def test_numbers_of_numpy_are_those_of_python(value, same):
+    assert repr(plain(value)) == repr(same)
+
+
 NEEDY = [name for name in TABLE if TABLE[name].metadata["needs"]]
 
 
@@ -118,6 +128,7 @@ def test_a_text_is_decoded_by_one_search(one, other):
 @pytest.mark.parametrize("options", [
     dict(min_length=5, max_length=4, eos_token_id=1), dict(min_new_tokens=5, max_new_tokens=4, eos_token_id=1),
     dict(num_beams=2, num_return_sequences=3), dict(num_beams=4, num_beam_groups=2), dict(mirostat=2, mirostat_m=9),
+    dict(use_cache=False, cache_implementation="static"),
     dict(num_beams=4, num_beam_groups=3), dict(num_beams=2, num_beam_groups=4),
     dict(num_beams=4, num_beam_groups=2, force_words_ids=[[1]]), dict(regex="a", grammar="json", eos_token_id=1),
     dict(forced_bos_token_id=2, suppress_tokens=[1, 2]), dict(forced_eos_token_id=[1, 2], suppress_tokens=[1, 2],

@@ -1,4 +1,4 @@
-"""The models of these tests measured: how many of their greedy answers are one token for ever, or the same as another's."""
+"""The models of these tests, measured: how many greedy answers are one token for ever, or those of another prompt."""
 
 import itertools
 

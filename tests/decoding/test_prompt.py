@@ -52,14 +52,16 @@ def test_an_empty_prompt_begins_with_bos_and_needs_it():
 
 @checks(as_prompt, generate)
 def test_an_encoder_decoder_reads_ids_as_its_source_and_begins_with_its_bos():
-    model, source, mask = translator(), [[1, 2, 3], [4, 5, 0]], [[1, 1, 1], [1, 1, 0]]
+    model, source, mask = translator(), [[4, 5, 6], [7, 8, 0]], [[1, 1, 1], [1, 1, 0]]
     bos = model.config.bos_token_id
-    expected = generate(model.given(source, mask), [[bos]] * 2, max_new_tokens=4)
-    np.testing.assert_array_equal(generate(model, source, mask, max_new_tokens=4), expected)
-    begun = generate(model, source, mask, decoder_input_ids=[[bos, 5], [bos, 6]], max_new_tokens=3)
+    options = dict(max_new_tokens=4, frequency_penalty=2.0)
+    expected = generate(model.given(source, mask), [[bos]] * 2, **options)
+    assert expected[0].tolist() != expected[1].tolist()
+    np.testing.assert_array_equal(generate(model, source, mask, **options), expected)
+    begun = generate(model, source, mask, decoder_input_ids=[[bos, 5], [bos, 6]], **options)
     np.testing.assert_array_equal(begun[:, :2], [[bos, 5], [bos, 6]])
-    np.testing.assert_array_equal(begun, generate(model.given(source, mask), [[bos, 5], [bos, 6]], max_new_tokens=3))
-    assert as_prompt(model, source, mask).source.tolist() == [[1, 2, 3], [4, 5, -1]]
+    np.testing.assert_array_equal(begun, generate(model.given(source, mask), [[bos, 5], [bos, 6]], **options))
+    assert as_prompt(model, source, mask).source.tolist() == [[4, 5, 6], [7, 8, -1]]
 
 
 @checks(as_prompt)

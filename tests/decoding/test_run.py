@@ -1,4 +1,4 @@
-"""A request under way: what is said, who leaves, what is noted; and that two requests know nothing of each other."""
+"""A request under way: what is said, who leaves, what is noted."""
 
 import numpy as np
 import pytest
@@ -83,40 +83,6 @@ def test_a_static_cache_needs_a_length():
     with pytest.raises(GenerationError, match="static cache"):
         generate(model, ids, max_time=1.0, cache_implementation="static")
     assert generate(model, ids, max_length=5, cache_implementation="static").shape == (1, 5)
-
-
-SEARCHES = {"greedy": {}, "sampling": {"top_k": 5}, "copies": {"num_return_sequences": 3}}
-
-
-@checks(generate, stream)
-@pytest.mark.parametrize("options", SEARCHES.values(), ids=SEARCHES)
-def test_the_same_call_twice_gives_the_same_and_interleaved_calls_do_not_disturb_each_other(options):
-    model, ids, _ = lively_and_batch(gpt2, 2, 3, 0)
-
-    def ask(seed):
-        rng = np.random.default_rng(seed) if options else None
-        return stream(model, ids[:, :2 + seed % 2], max_new_tokens=6, rng=rng, **options)
-    alone = [np.stack(list(ask(seed))) for seed in (0, 1)]
-    np.testing.assert_array_equal(alone[0], np.stack(list(ask(0))))
-    first, second = ask(0), ask(1)
-    woven = [(next(first), next(second)) for _ in range(6)]
-    for found, expected in zip(zip(*woven), alone):
-        np.testing.assert_array_equal(np.stack(found), expected)
-
-
-@checks(generate)
-def test_a_run_that_is_interrupted_leaves_the_model_as_it_was():
-    model, ids, _ = lively_and_batch(gpt2, 2, 3, 0)
-    before, weights = generate(model, ids, max_new_tokens=5), [p.data.copy() for p in model.parameters()]
-    for after in (1, 3):
-        def interrupt(ids, scores, after=after):
-            if ids.shape[1] >= 3 + after:
-                raise KeyboardInterrupt
-            return scores
-        with pytest.raises(KeyboardInterrupt):
-            generate(model, ids, max_new_tokens=5, logits_processor=[interrupt])
-        np.testing.assert_array_equal(generate(model, ids, max_new_tokens=5), before)
-    assert all((p.data == w).all() for p, w in zip(model.parameters(), weights, strict=True))
 
 
 @checks(stream)

@@ -187,14 +187,21 @@ def test_a_padded_batch_gives_what_their_padded_batch_gives(pair, searching):
         np.testing.assert_array_equal(generate(ours, ids, mask, **options), expected.numpy(), err_msg=str((seed, options)))
 
 
-@pytest.fixture(scope="module")
-def speaking(tmp_path_factory):
+@pytest.fixture(scope="module", params=SIZES)
+def speaking(request, tmp_path_factory):
     """A model with a tokenizer of both libraries, for ends that are text."""
     folder = tmp_path_factory.mktemp("speaking")
     tokenizer = BPETokenizer.train("the cat sat on the mat, the hat on the cat. " * 3, vocab_size=270)
     tokenizer.save_pretrained(folder)
-    pair = pair_of("gpt2", folder, vocab_size=tokenizer.vocab_size)
+    pair = pair_of(request.param, folder, vocab_size=tokenizer.vocab_size)
     return pair, tokenizer, transformers.AutoTokenizer.from_pretrained(folder)
+
+
+def drawn_strings(answers, tokenizer):
+    """Strings that stand in free answers, some of them across the borders of tokens."""
+    texts = [b"".join(map(tokenizer.token_bytes, answer)).decode(errors="replace") for answer in answers]
+    usual = ["".join(c for c in text if c.isascii() and c.isprintable()) for text in texts]
+    return [text[i:i + n] for text in usual for i, n in ((2, 1), (4, 2), (5, 3)) if text[i:i + n]] or ["zz"]
 
 
 @checks(generate)
@@ -204,12 +211,45 @@ def test_stop_strings_end_a_text_where_theirs_does(speaking):
     for seed in range(40):
         ids = rng.integers(0, tokenizer.vocab_size, rng.integers(1, 5))
         free = generate(ours, ids[None], max_new_tokens=10, repetition_penalty=1.3)[0]
-        text = b"".join(map(tokenizer.token_bytes, free.tolist())).decode(errors="replace")
-        usual = [c for c in text if c.isascii() and c.isprintable()]
-        strings = ["".join(usual[i:i + n]) for i, n in ((2, 1), (4, 2), (5, 3)) if usual[i:i + n]] or ["zz"]
-        options = {"max_new_tokens": 10, "stop_strings": strings, "repetition_penalty": 1.3}
+        options = {"max_new_tokens": 10, "stop_strings": drawn_strings([free.tolist()], tokenizer),
+                   "repetition_penalty": 1.3}
         expected = theirs_alone(theirs, ids, options, tokenizer=their_tokenizer)
         found = generate(ours, ids[None], tokenizer=tokenizer, **options)[0, len(ids):].tolist()
-        assert found == expected[0], (seed, strings)
+        assert found == expected[0], (seed, options)
         stopped += len(found) < 10
     assert stopped > 10
+
+
+@checks(generate)
+@pytest.mark.parametrize("ends", [EOS, None], ids=["with an eos", "without"])
+@pytest.mark.parametrize("num_beams", [1, 2, 3, 4])
+def test_stop_strings_end_each_row_of_a_padded_batch_where_theirs_does(speaking, num_beams, ends):
+    """Their answers to the same left-padded batch, and to each row alone.
+
+    With an eos_token_id the arrays are equal, pads and all. Without one theirs differs behind a row's end, by design:
+    greedy, a row that has stopped says more tokens until all rows have (they write pads only where an eos is asked
+    for); beams write -1 there. Here these places are pad_token_id always.
+    """
+    (theirs, ours), tokenizer, their_tokenizer = speaking
+    stopped, several, options = 0, 0, {"max_new_tokens": 10, "repetition_penalty": 1.3, "pad_token_id": PAD}
+    options |= {} if num_beams == 1 else {"num_beams": num_beams}
+    options |= {} if ends is None else {"eos_token_id": ends}
+    for seed in range(12):
+        rng = np.random.default_rng([3, seed])
+        _, ids, mask = drawn_prompts(rng)
+        ids = np.where(mask, rng.integers(0, tokenizer.vocab_size, ids.shape), PAD)
+        free = generate(ours, ids, mask, **options)[:, ids.shape[1]:].tolist()
+        wish = {**options, "stop_strings": drawn_strings(free, tokenizer)}
+        found = generate(ours, ids, mask, tokenizer=tokenizer, return_dict_in_generate=True, **wish)
+        with torch.inference_mode():
+            together = theirs.generate(torch.tensor(ids), attention_mask=torch.tensor(mask), do_sample=False,
+                                       tokenizer=their_tokenizer, **wish).numpy()
+        said = np.arange(together.shape[1]) < ids.shape[1] + found.lengths[:, None]
+        assert ends is None or (together[~said] == PAD).all()
+        np.testing.assert_array_equal(found.sequences, np.where(said, together, PAD), err_msg=str((seed, wish)))
+        for row, words, answer in zip(ids, mask == 1, found.answers):
+            [expected] = theirs_alone(theirs, row[words], wish, tokenizer=their_tokenizer)
+            assert answer.tolist() == expected, (seed, wish)
+        stopped += found.finish_reasons.count("stop_string")
+        several += len(set(found.lengths)) > 1
+    assert stopped > 10 and several > 1

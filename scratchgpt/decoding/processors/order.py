@@ -132,7 +132,8 @@ def _guarded(processor):
     def apply(ids, scores):
         found = np.asarray(function(ids.copy(), scores.copy()))
         if found.shape != scores.shape or found.dtype.kind != "f":
-            raise GenerationError(f"a logits_processor must return scores {scores.shape}; got {found.dtype} {found.shape}")
+            raise GenerationError(f"a logits_processor must return scores {scores.shape}; got {found.dtype} "
+                                  f"{found.shape}")
         return found
     return Processor(name, apply)
 

@@ -50,7 +50,7 @@ def traced(chain, ids, scores):
 
         removed_i = {v : s_v > -inf before processor i, s_v = -inf after it}
 
-    chain  Processors    ids (B, S), scores (B, V)    returns scores (B, V), and B lists of a `Change` for each processor
+    chain  Processors    ids (B, S), scores (B, V)    returns scores (B, V), and B lists with a `Change` of each
     Source: the sets are those that the definitions of the processors speak of.
     """
     changes = [[] for _ in ids]

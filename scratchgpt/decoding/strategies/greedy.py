@@ -21,13 +21,13 @@ def greedy(scores, rng=None):
 def check_choice(scores):
     """Raise GenerationError unless there is something to choose from in every row.
 
-        -inf < max_v s_v < inf
+        |max_v s_v| <= largest number
 
     scores (B, V) in nats. A NaN is its row's maximum, if there is one. Source: as `greedy`.
     """
     if not np.isfinite(scores.max(axis=-1)).all():
-        raise GenerationError("scores must hold a finite value in every row, and neither NaN nor infinity; the model or "
-                              "the processors left nothing to choose from")
+        raise GenerationError("scores must hold a finite value in every row, and neither NaN nor infinity; the model "
+                              "or the processors left nothing to choose from")
 
 
 def greedy_search(run):

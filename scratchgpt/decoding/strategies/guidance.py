@@ -97,7 +97,7 @@ def guided(prompt, config, given, new_cache):
     models of learned positions counts pads in front of a negative prompt; here a row gets what it would get alone.
     """
     model, lines = _unconditional(prompt, given.negative_prompt_ids, given.negative_prompt_attention_mask)
-    answer = prompt.lines.shape[1] - int(prompt.lengths.min())      # columns that a shorter row's answer has more room for
+    answer = prompt.lines.shape[1] - int(prompt.lengths.min())      # a shorter row's answer may take so much more room
     longer = max(0, lines.shape[1] - int(prompt.lengths.min()))
     roomy = config if config.max_length is None else config.replace(max_length=config.max_length + longer)
     conditional = Reader(prompt.model, prompt.lines, new_cache(prompt.model, config, prompt.lines.shape[1]))

@@ -15,6 +15,7 @@ from scratchgpt.errors import GenerationError
 from scratchgpt.tokenizers import BPETokenizer, CharTokenizer
 from tests.checks import checks
 from tests.decoding.constraints.test_json_grammar import is_json
+from tests.interruptions import interrupted_at, side_by_side
 
 module = importlib.import_module("scratchgpt.decoding.constraints.allowed_by")
 BPE = BPETokenizer.train('the answer is 12.5, "yes" or "no"; {"a": [1, 2]} déjà vu 日本 🙂', 330,
@@ -168,3 +169,37 @@ def test_what_the_vocabulary_cannot_spell_to_its_end_is_never_begun():
     said = [CHARS.encode(text) for text in ("a", "ac")]
     masks = [np.flatnonzero(found(np.array([ids]), np.zeros((1, 21)))[0] == 0).tolist() for ids in said]
     assert masks == [CHARS.encode("c"), CHARS.encode("é")]
+
+
+def masks_of(recogniser, lines):
+    processor = allowed_by(recogniser, CHARS, 0, 1)
+    return [processor(np.array([CHARS.encode(line)], np.int64).reshape(1, -1), np.zeros((1, 21))).tolist()
+            for line in lines]
+
+
+@checks(allowed_by)
+@pytest.mark.parametrize("least", [{}, {"MOST_STATES": 3, "MOST_MASKS": 1, "MOST_TEXTS": 2}], ids=str)
+def test_ctrl_c_while_masks_are_remembered_leaves_them_right(least, monkeypatch):
+    for name, value in least.items():
+        monkeypatch.setattr(module, name, value)
+    lines, line, going, recogniser = ["a", "ab", "abc", "b", ""], 1, True, regex("((a|b)*c(ab|ba)?)*")
+    expected = masks_of(recogniser, lines)
+    while going:
+        module._masks.cache_clear()
+        going = interrupted_at(line, lambda: masks_of(recogniser, lines), ("recogniser.py", "allowed_by.py"))
+        assert masks_of(recogniser, lines) == expected
+        line += 1 if line < 60 else 37
+    assert line > 60
+
+
+@checks(allowed_by)
+def test_threads_may_share_a_constraint(monkeypatch):
+    monkeypatch.setattr(module, "MOST_TEXTS", 5)
+    monkeypatch.setattr(module, "MOST_STATES", 8)
+    lines, recogniser = ["a", "ab", "abc", "b", "", "ca", "cab", "bb", "bc", "cba"], regex("((a|b)*c(ab|ba)?)*")
+    expected = dict(zip(lines, masks_of(recogniser, lines)))
+    for seed in range(5):
+        module._masks.cache_clear()
+        orders = [np.random.default_rng([seed, n]).permutation(lines).tolist() for n in range(4)]
+        found = side_by_side([lambda order=order: dict(zip(order, masks_of(recogniser, order))) for order in orders])
+        assert found == 4 * [expected]

@@ -1,10 +1,9 @@
 """What a config asks for."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
+from scratchgpt.decoding import GenerationConfig
 from scratchgpt.decoding.constraints import JSON, allowed_by, constraints, grammar, regex, starts_with
 from scratchgpt.decoding.prompt import Prompt
 from scratchgpt.errors import GenerationError
@@ -18,8 +17,7 @@ PROMPT = Prompt(None, np.array([[0, 10, 20], [30, 40, 50]]), LINES, LINES)
 
 
 def config(**options):
-    nothing = dict.fromkeys(("regex", "grammar", "token_healing", "pad_token_id"))
-    return SimpleNamespace(**{**nothing, "eos_token_id": EOS, **options})
+    return GenerationConfig(**{"eos_token_id": EOS, **options})
 
 
 @checks(constraints)

@@ -9,6 +9,7 @@ from scratchgpt.decoding.constraints import JSON, Recogniser, grammar, regex
 from scratchgpt.decoding.constraints.recogniser import DEAD, START
 from tests.checks import checks
 from tests.decoding.constraints.languages import texts
+from tests.interruptions import interrupted_at, side_by_side
 
 
 @checks(Recogniser)
@@ -63,3 +64,30 @@ def test_ambiguity_costs_no_more_than_the_square_of_the_length():
         state = recogniser.read(b"a", state)
         sizes.append(len(recogniser._kernels[state]))
     assert state != DEAD and max(sizes) <= 3 * 24 and recogniser.matches(24 * b"a" + 24 * b"b")
+
+
+LEARNED = [lambda: regex("((a|b)*c(ab|ba)?)*"), lambda: grammar('root ::= "a" root "b" | root root | "c" | ""')]
+
+
+@checks(Recogniser)
+@pytest.mark.parametrize("make", LEARNED, ids=["regex", "grammar"])
+def test_ctrl_c_while_a_language_is_learned_leaves_it_usable(make):
+    lines, line, going = [text.encode() for text in ("abcab", "aacbb", "cacb", "abba", "")], 1, True
+    expected = [make().matches(text) for text in lines]
+    while going:
+        recogniser = make()
+        going = interrupted_at(line, lambda: [recogniser.matches(text) for text in lines], "recogniser.py")
+        assert [recogniser.matches(text) for text in lines] == expected
+        line += 1 if line < 300 else 41
+    assert line > 300 and len(set(expected)) == 2
+
+
+@checks(Recogniser)
+@pytest.mark.parametrize("make", LEARNED, ids=["regex", "grammar"])
+def test_threads_may_learn_one_language_together(make):
+    lines = [text.encode() for text in texts("abc", 4)]
+    expected = [make().matches(text) for text in lines]
+    for seed in range(5):
+        recogniser, orders = make(), [np.random.default_rng([seed, n]).permutation(len(lines)) for n in range(4)]
+        found = side_by_side([lambda order=order: {n: recogniser.matches(lines[n]) for n in order} for order in orders])
+        assert all([one[n] for n in range(len(lines))] == expected for one in found)

@@ -36,7 +36,7 @@ def read(model, text):
 
 
 def slowly(model, text, alpha, k, count, ends=(), allowed=None, found=()):
-    """The answer to a text, a list: as the formula has it, with nothing remembered; of equals the one that was found."""
+    """The answer to a text, a list: by the formula, with nothing remembered; of equals the one that was found."""
     said = []
     while len(said) < count and not (said and said[-1] in ends):
         whole = [*text, *said]

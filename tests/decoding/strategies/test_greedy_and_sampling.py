@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scratchgpt.decoding import GenerationConfig, greedy, sample
 from scratchgpt.decoding.prepare import prepare
 from scratchgpt.decoding.strategies import greedy_search, sampling_search
+from scratchgpt.decoding.strategies.greedy import check_choice
 from scratchgpt.errors import GenerationError
 from tests.decoding.lively import lively_and_batch
 from tests.layers.cases import gpt2
@@ -83,9 +84,9 @@ def test_each_row_has_its_own_number_and_the_generator_decides_alone():
     assert [sample(row[None], rng).item() for row in scores] == first.tolist()
 
 
-@checks(sample, greedy)
-@pytest.mark.parametrize("row", [[math.nan, 1.0], [0.0, math.nan], [math.nan] * 2, [-math.inf] * 2],
-                         ids=["NaN first", "NaN last", "all NaN", "all dropped"])
+@checks(sample, greedy, check_choice)
+@pytest.mark.parametrize("row", [[math.inf, 1.0], [math.nan, 1.0], [0.0, math.nan], [math.nan] * 2, [-math.inf] * 2],
+                         ids=["infinity", "NaN first", "NaN last", "all NaN", "all dropped"])
 @pytest.mark.parametrize("choose", [greedy, sample])
 def test_a_row_with_nothing_to_choose_from_is_refused(choose, row):
     with pytest.raises(GenerationError, match="finite value in every row, and neither NaN nor infinity"):

@@ -100,8 +100,8 @@ def test_each_row_says_what_two_passes_over_the_whole_text_say(make, lengths, ga
 @given(seed=seeds)
 def test_scale_0_gives_the_text_of_the_negative_prompt_and_scale_1_that_of_the_prompt(make, seed):
     model, ids, negative = lively_and_batch(make, 3, 4, seed)
-    for scale, prompt in ((0, negative), (1, ids)):
-        found = generate(model, ids, max_new_tokens=6, guidance_scale=scale, negative_prompt_ids=negative)
+    for scale, prompt, away in ((0, negative, dict(negative_prompt_ids=negative)), (1, ids, {})):
+        found = generate(model, ids, max_new_tokens=6, guidance_scale=scale, **away)
         np.testing.assert_array_equal(found[:, 4:], generate(model, prompt, max_new_tokens=6)[:, 4:])
 
 

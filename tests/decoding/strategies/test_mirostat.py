@@ -15,6 +15,7 @@ from scratchgpt.errors import GenerationError
 from scratchgpt.models import GPT2, GPT2Config
 from tests.checks import checks
 from tests.decoding.enumerate import distribution
+from tests.decoding.strategies.speculation.drafting import talker
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -228,7 +229,7 @@ def test_every_text_has_the_probability_that_the_algorithm_gives_it(seed, versio
 @checks(mirostat_search)
 @given(seed=seeds, version=st.sampled_from([1, 2]))
 def test_each_row_keeps_its_own_mu_and_gives_what_it_gives_alone_though_others_end(seed, version):
-    rng, model = np.random.default_rng(seed), small(seed, V=9, n_positions=12)
+    rng, model = np.random.default_rng(seed), talker(seed, V=9, n_positions=12)
     ids, mask = rng.integers(0, 9, (4, 3)), np.array([[1, 1, 1], [0, 0, 1], [0, 1, 1], [1, 1, 1]])
     numbers = rng.random(8)
     options = dict(mirostat=version, mirostat_tau=1.2, mirostat_eta=0.8, eos_token_id=[2, 5])
@@ -245,7 +246,7 @@ def test_each_row_keeps_its_own_mu_and_gives_what_it_gives_alone_though_others_e
 @checks(mirostat_search)
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_same_seed_says_the_same_and_two_texts_under_way_do_not_meet(version):
-    model, options = small(3, V=9, n_positions=12), dict(mirostat=version, mirostat_tau=1.5, max_new_tokens=9)
+    model, options = talker(3, V=9, n_positions=12), dict(mirostat=version, mirostat_tau=1.5, max_new_tokens=9)
     first, second = (stream(model, [[1, 2]], rng=np.random.default_rng(s), **options) for s in (5, 6))
     pairs = [(int(a[0]), int(b[0])) for a, b in zip(first, second)]
     for said, seed in zip(zip(*pairs), (5, 6)):

@@ -10,7 +10,7 @@ from scratchgpt.decoding.strategies.beams import BeamRun, BeamStep, BeamTree, Le
 from tests.checks import checks
 from tests.decoding.strategies.beams.beam_cases import TableModel, answers, log_p
 
-WAYS = st.sampled_from([dict(), dict(num_beam_groups=2, diversity_penalty=1e-9), dict(force_words_ids=[[1, 0]])])
+WAYS = st.sampled_from([dict(), dict(num_beam_groups=2, diversity_penalty=1e-14), dict(force_words_ids=[[1, 0]])])
 
 
 @checks(BeamTree, BeamStep, Leaf, BeamRun)
