@@ -201,3 +201,10 @@ def test_beams_without_a_longest_text_end_by_a_criterion(length_penalty, early_s
     found = generate(unit(), IDS, num_beams=2, length_penalty=length_penalty, early_stopping=early_stopping,
                      stopping_criteria=[lambda ids, scores: ids.shape[1] >= 6])
     assert found.shape == (2, 6)
+
+
+@checks(generate)
+def test_a_negative_prompt_that_nobody_would_read_is_refused():
+    for scale in ({}, {"guidance_scale": 1.0}):
+        with pytest.raises(GenerationError, match="guidance_scale"):
+            generate(unit(), IDS, max_new_tokens=1, negative_prompt_ids=[[1]], **scale)
