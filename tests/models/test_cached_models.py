@@ -196,7 +196,7 @@ def test_an_early_exit_behind_no_layer_or_more_than_there_are_is_refused():
     for n in (0, -1, 1.0, None, True):
         with pytest.raises(GenerationError, match="n_layers must be an integer >= 1; got"):
             model.early_exit(n)
-    with pytest.raises(GenerationError, match="at most the 2 of the model; got 3"):
+    with pytest.raises(GenerationError, match="n_layers=2; got 3"):
         model.early_exit(3)
     with pytest.raises(GenerationError, match="at most the 1 of the model; got 2"):
         model.early_exit(1).early_exit(2)
