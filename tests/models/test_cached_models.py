@@ -198,7 +198,7 @@ def test_an_early_exit_behind_no_layer_or_more_than_there_are_is_refused():
             model.early_exit(n)
     with pytest.raises(GenerationError, match="n_layers=2; got 3"):
         model.early_exit(3)
-    with pytest.raises(GenerationError, match="at most the 1 of the model; got 2"):
+    with pytest.raises(GenerationError, match="n_layers=1; got 2"):
         model.early_exit(1).early_exit(2)
 
 
