@@ -1,7 +1,6 @@
 """The cache of a decoder that has a source. Before: `key_value`. After: what of a translation is computed only once."""
 
 from .growing import LayerCache
-from .key_value import KVCache
 
 
 class EncoderDecoderCache:

@@ -67,23 +67,28 @@ class Run:
                 last = [h[:, -logits.shape[1]:] for h in states]
                 self.note["hidden_states"] = np.stack(last, axis=2)                       # (B, n, L + 1, C)
 
-    def take_note(self, scores, i=0):
-        """Note the processed scores (B, V) at place i of the pass, and, if that is traced, how they came about."""
+    def take_note(self, scores, i=0, places=slice(None)):
+        """Note processed scores (B, V) of token i of the pass, and, if that is traced, how they came about.
+
+        places   (B,) which of the running rows these are
+        """
         if self.keep:
-            self.note["scores"][:, i] = scores
+            self.note["scores"][places, i] = scores
             self.note["changes"][i] = dict(self.changes)
 
     def process(self, ids, scores, places=None):
-        """What the chain of processors makes of scores (B, V) behind ids (B, S).
-
-        places   (B,) which of the running rows these are; None: all of them
-        """
-        chain = self.chain if places is None else self.make_chain(self.rows[places])
+        """What the chain of processors makes of scores (B, V) behind ids (B, S); places as in `chain_of`."""
+        chain = self.chain_of(places)
         if not self.traces:
             return apply(chain, ids, scores)
         scores, changes = traced(chain, ids, scores)
         self.changes.update(zip(range(len(ids)) if places is None else places.tolist(), changes))
         return scores
+
+    def chain_of(self, places=None):
+        """The processors of some of the running rows: places (B,), None: all of them."""
+        everyone = places is None or len(places) == len(self.rows)
+        return self.chain if everyone else self.make_chain(self.rows[places])
 
     def say(self, tokens, drop=0):
         """tokens (B,) or (B, n), -1 behind a row's last, come next, in place of a draft of `drop` tokens.

@@ -4,8 +4,6 @@ A reader may stand between the model and its search: guidance and layer contrast
 searched.
 """
 
-import numpy as np
-
 from ..errors import GenerationError
 from .reader import Reader
 from .strategies import (beam_search, constrained_beam_search, contrastive_search, diverse_beam_search, dola_reader,

@@ -8,8 +8,6 @@ it is one or is none, and half a character waits for its other half.
 import codecs
 from itertools import compress
 
-import numpy as np
-
 
 class TextStream:
     """Make text of ids as they come.

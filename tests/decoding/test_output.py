@@ -14,7 +14,7 @@ from scratchgpt.decoding.processors import temperature
 from scratchgpt.errors import GenerationError
 from tests.checks import checks
 from tests.decoding.lively import lively_and_batch
-from tests.layers.cases import P, V, gpt2
+from tests.layers.cases import P, gpt2
 from tests.layers.llama_cases import llama
 from tests.models.test_llama import padding
 

@@ -9,4 +9,4 @@ from .assistant import Assistant, assistant_reader, first_layers
 from .drafters import speculation_of
 from .lookahead import Lookahead
 from .prompt_lookup import PromptLookup, lookup
-from .verification import allowance, assisted, fitting, met, verify
+from .verification import allowance, assisted, fitting, verify

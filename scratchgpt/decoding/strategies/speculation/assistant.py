@@ -12,7 +12,6 @@ from ...processors import apply
 from ...reader import Reader
 from ..greedy import greedy
 from ..sampling import draw
-from .verification import met
 
 
 class Assistant:
@@ -36,14 +35,16 @@ class Assistant:
         self.held, most = 0, min(n, self.reader.room + 1)
         while len(guesses) < most and alive.any():
             if guesses:
-                self.reader.advance(guess[:, None])
+                self.reader.advance(np.maximum(guesses[-1], 0)[:, None])
                 self.held += 1
-            scores = apply(run.chain, met(self.reader.ids, self.held, alive), self.reader.scores()[:, 0])
+            going = np.flatnonzero(alive)
+            scores = apply(run.chain_of(going), self.reader.ids[going], self.reader.scores()[going, 0])
+            guesses.append(np.full(len(alive), -1))
             if self.sampled:
-                q.append(formulas.softmax(scores.astype(np.float64)))
-            guess = draw(q[-1], run.rng) if self.sampled else greedy(scores)
-            guesses.append(np.where(alive, guess, -1))
-            alive &= ~np.isin(guess, list(run.stopping.ends))
+                q.append(np.zeros((len(alive), scores.shape[1])))
+                q[-1][going] = formulas.softmax(scores.astype(np.float64))
+            guesses[-1][going] = draw(q[-1][going], run.rng) if self.sampled else greedy(scores)
+            alive &= ~np.isin(guesses[-1], list(run.stopping.ends))
         if not guesses:
             return np.full((len(alive), 0), -1), None
         return np.stack(guesses, axis=1), np.stack(q, axis=1) if self.sampled else None

@@ -93,24 +93,14 @@ def verify(run, draft, q, rule):
     logits = run.read(k + 1)                       # what follows a row's last guess is without meaning
     said, ids = np.full((B, k + 1), -1), run.reader.ids
     for i in range(k + 1):
-        scores = run.process(met(ids[:, :ids.shape[1] - k + i], i, alive), logits[:, i])
-        run.take_note(scores, i)
-        guess = draft[alive, i] if i < k else np.full(alive.sum(), -1)
-        drawn_from = np.zeros(scores[alive].shape) if i == k or q is None else q[alive, i]
-        said[alive, i], stays = rule(scores[alive], guess, drawn_from, run.rng)
+        walking = np.flatnonzero(alive)
+        scores = run.process(ids[walking, :ids.shape[1] - k + i], logits[walking, i], walking)
+        run.take_note(scores, i, walking)
+        guess = draft[walking, i] if i < k else np.full(len(walking), -1)
+        drawn_from = np.zeros(scores.shape) if i == k or q is None else q[walking, i]
+        said[walking, i], stays = rule(scores, guess, drawn_from, run.rng)
         accepted += int(stays.sum())
-        alive[alive] = stays & ~np.isin(said[alive, i], list(run.stopping.ends))
+        alive[walking] = stays & ~np.isin(said[walking, i], list(run.stopping.ends))
         if not alive.any():
             break
     return said[:, :i + 1], logits, accepted
-
-
-def met(ids, ahead, alive):
-    """Texts that processors may meet: in rows that are over, what stood there before the last `ahead` guesses.
-
-        y_b = ids_b  where alive_b, else  (-1 .. -1, ids_b1 .. ids_b,S-ahead)
-
-    ids (B, S)    alive (B,) booleans    returns (B, S)    Source: the convention of `decoding`.
-    """
-    before = np.concatenate([np.full((len(ids), ahead), -1), ids[:, :ids.shape[1] - ahead]], axis=1)
-    return np.where(alive[:, None], ids, before)
