@@ -222,6 +222,8 @@ def test_pictures_are_drawn_of_the_first_step_and_of_the_beams(said, folder, tmp
     (["--prompt", "", "--bos-token-id", "999"], "999")])
 def test_a_request_that_cannot_be_met_gets_one_sentence(folder, capsys, tmp_path, monkeypatch, line, says):
     monkeypatch.chdir(tmp_path)
+    if "--plot-beams" in line:
+        pytest.importorskip("matplotlib")
     assert re.search(says, refused(capsys, "generate", "--model", folder, "--prompt", PROMPT, *line, prints=""))
     assert not list(tmp_path.iterdir())
 
