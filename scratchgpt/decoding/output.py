@@ -75,16 +75,15 @@ def noted(run, new, prompts, config):
     Source: as `Run`.
     """
     (R, N), V = new.shape, run.reader.model.config.vocab_size
-    logits, scores = (gathered(run.notes, name, (R, N, V)) for name in ("logits", "scores"))
-    l = formulas.log_softmax(np.nan_to_num(logits, nan=0.0))
-    chosen = np.take_along_axis(l, new[..., None] % V, axis=-1)[..., 0]                  # a pad may be beyond the table
-    found = {"logprobs": np.where(np.isnan(logits[..., 0]), np.nan, chosen)}
+    asked, found = config.output_candidates, {"logprobs": _logprobs(run.notes, new)}
+    logits, scores = (gathered(run.notes, name, (R, N, V)) if asked or getattr(config, f"output_{name}") else None
+                      for name in ("logits", "scores"))
     if config.output_logits:
         found["logits"] = logits
     if config.output_scores:
         found["scores"] = scores
-    if config.output_candidates:
-        found["candidates"] = candidates(logits, scores, new, prompts, config.output_candidates)
+    if asked:
+        found["candidates"] = candidates(logits, scores, new, prompts, asked)
     if config.output_hidden_states:
         found["hidden_states"] = gathered(run.notes, "hidden_states", (R, N, 0, 0))
     if config.output_trace:
@@ -92,6 +91,15 @@ def noted(run, new, prompts, config):
         for row, notes in enumerate(run.notes):
             for step, (note, place, i) in enumerate(notes):
                 found["trace"].note(step, row, note["changes"][i][place])
+    return found
+
+
+def _logprobs(notes, new):
+    """log softmax(logits)_x of every token x of new (R, N), NaN behind an end, from one step's logits at a time."""
+    found = np.full(new.shape, np.nan, next((row[0][0]["logits"].dtype for row in notes if row), np.float32))
+    for r, row in enumerate(notes):
+        for t, (note, place, i) in enumerate(row):
+            found[r, t] = formulas.log_softmax(note["logits"][place, i])[new[r, t]]
     return found
 
 

@@ -9,6 +9,8 @@ need not know of caches, padding or the context's end. It reads tokens, asks for
             `--- cache ---'  `----- not read yet: the next `scores` reads it
 """
 
+import copy
+
 import numpy as np
 
 from .. import backend
@@ -87,7 +89,10 @@ class Reader:
 
     def fork(self):
         """Another reader of the same model and text, which goes its own way from here."""
-        return type(self)(self.model, self.ids, None if self.cache is None else self.cache.fork())
+        other = copy.copy(self)
+        if self.cache is not None:
+            other.cache = self.cache.fork()
+        return other
 
     def _align(self, text, ends, valid):
         """Take over rows that end at column ends[b], their cache being good up to column valid[b]; right-align them."""

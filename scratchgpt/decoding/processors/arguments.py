@@ -10,6 +10,8 @@ import numpy as np
 
 from ...errors import GenerationError
 
+LARGEST = 1e30                                                      # nats; float32 holds no more than 3e38
+
 
 def within(name, value, interval):
     """A number as a float, if it lies in an interval written as in mathematics: "(0, 1]".

@@ -9,9 +9,7 @@ import numpy as np
 
 from ...errors import GenerationError
 from ...inputs import check_whole
-from .arguments import token_ids, within
-
-LARGEST = 1e30                                                      # nats; float32 holds no more than 3e38
+from .arguments import LARGEST, token_ids, within
 
 
 def dry(multiplier, base=1.75, allowed_length=2, sequence_breakers=()):

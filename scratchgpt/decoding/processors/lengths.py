@@ -8,10 +8,8 @@ import numpy as np
 
 from ...errors import GenerationError
 from ...inputs import check_whole
-from .arguments import check_known, row_counts, token_ids, within
+from .arguments import LARGEST, check_known, row_counts, token_ids, within
 from .rows import per_row, row_lengths
-
-LARGEST = 1e30                                                      # nats; float32 holds no more than 3e38
 
 
 def min_length(shortest, eos):

@@ -92,11 +92,6 @@ class DoLaReader(Reader):
         h = (backend.asarray(states[j][:, -n:], like=self.like) for j in self.layers)
         return contrast_layers(mature, np.stack([backend.to_host(self.model.head(one)) for one in h]))
 
-    def fork(self):
-        """Another reader of the same model, text and layers, which goes its own way from here."""
-        cache = None if self.cache is None else self.cache.fork()
-        return type(self)(self.model, self.ids, cache, self.layers, self.like)
-
 
 def dola_reader(prompt, config, cache):
     """The `DoLaReader` that a request asks for.
